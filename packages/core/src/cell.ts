@@ -1,0 +1,70 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { CallOptions } from './dropout.ts';
+
+/** Recurrent state: a tensor, or tensors in arrays and plain objects. Every tensor is [batch, ...]. */
+export type State = tf.Tensor | readonly State[] | { readonly [name: string]: State };
+
+/** What one step of a cell returns. */
+export interface StepResult<S extends State> {
+  /** float32 [batch, outputSize]. */
+  readonly output: tf.Tensor;
+  /** The state after this step. */
+  readonly state: S;
+}
+
+/**
+ * One step of a recurrence: (xₜ, sₜ₋₁) → (yₜ, sₜ). Anything with these members can be unrolled, trained through time and
+ * sampled from.
+ *
+ * `step` is pure in (parameters, input, state, options): state goes in and comes out, and is never kept inside.
+ */
+export interface Cell<S extends State = State> {
+  readonly inputSize: number;
+  readonly outputSize: number;
+  /** The state before the first step; zeros in the classical cells. The caller disposes it. */
+  initialState(batchSize: number): S;
+  /** @param input float32 [batch, inputSize] */
+  step(input: tf.Tensor, state: S, options?: CallOptions): StepResult<S>;
+}
+
+/** The same tree with `transform` applied to every tensor. */
+export function mapState<S extends State>(
+  state: S,
+  transform: (tensor: tf.Tensor, path: string) => tf.Tensor,
+  path = '',
+): S {
+  const below = (key: string | number): string => (path === '' ? String(key) : `${path}.${key}`);
+  if (state instanceof tf.Tensor) return transform(state, path) as unknown as S;
+  if (Array.isArray(state)) return state.map((child, i) => mapState(child, transform, below(i))) as unknown as S;
+  const entries = Object.entries(state as Record<string, State>);
+  return Object.fromEntries(
+    entries.map(([key, child]) => [key, mapState(child, transform, below(key))]),
+  ) as unknown as S;
+}
+
+/** The tensors of a state, in the order of its fields. */
+export function stateTensors(state: State): tf.Tensor[] {
+  const found: tf.Tensor[] = [];
+  mapState(state, tensor => {
+    found.push(tensor);
+    return tensor;
+  });
+  return found;
+}
+
+/** Disposes every tensor of a state. */
+export function disposeState(state: State): void {
+  for (const tensor of stateTensors(state)) tensor.dispose();
+}
+
+/** Tensor by tensor: `update` in the rows where `mask` (float32 or bool [batch]) is true, `state` elsewhere. */
+export function selectRows<S extends State>(mask: tf.Tensor, update: S, state: S): S {
+  const previous = stateTensors(state);
+  let index = 0;
+  return mapState(update, tensor =>
+    tf.tidy(() => {
+      const condition = tf.cast(tf.reshape(mask, [-1, ...Array<number>(tensor.rank - 1).fill(1)]), 'bool');
+      return tf.where(tf.broadcastTo(condition, tensor.shape), tensor, previous[index++]!);
+    }),
+  );
+}

@@ -1,0 +1,85 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { ArgumentError, ShapeError } from './errors.ts';
+
+/** One axis of an expected shape: a fixed size, or `null` where any size will do. */
+export type Axis = number | null;
+
+const show = (shape: readonly Axis[]): string => `[${shape.map(size => size ?? '?').join(', ')}]`;
+
+/**
+ * Checks a tensor's shape and, when given, its dtype.
+ *
+ * `axes` names the axes and gives their sizes: `{ batch: null, time: null, inputSize: 256 }`.
+ *
+ * @throws ShapeError e.g. `LSTM.call: input must be [batch, time, inputSize], expected [?, ?, 256], got [4, 100, 128].`
+ */
+export function checkShape(
+  where: string,
+  name: string,
+  tensor: { readonly shape: readonly number[]; readonly dtype?: tf.DataType },
+  axes: Readonly<Record<string, Axis>>,
+  dtype?: tf.DataType,
+): void {
+  const expected = Object.values(axes);
+  const fits =
+    tensor.shape.length === expected.length && expected.every((size, i) => size === null || size === tensor.shape[i]);
+  if (!fits) {
+    const rule = `${name} must be [${Object.keys(axes).join(', ')}]`;
+    throw new ShapeError({ where, rule, expected: show(expected), got: show(tensor.shape) });
+  }
+  if (dtype !== undefined && tensor.dtype !== dtype) {
+    throw new ShapeError({ where, rule: `${name} must have dtype ${dtype}`, got: String(tensor.dtype) });
+  }
+}
+
+/** A range for `checkNumber`. */
+export interface NumberRange {
+  readonly integer?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** The value must be greater than this. */
+  readonly above?: number;
+  /** The value must be less than this. */
+  readonly below?: number;
+}
+
+/**
+ * Checks that an option is a finite number inside `range`.
+ *
+ * @throws ArgumentError naming the option, its range and the value.
+ */
+export function checkNumber(where: string, name: string, value: number, range: NumberRange = {}): void {
+  const { integer = false, min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = range;
+  const fits =
+    Number.isFinite(value) &&
+    (!integer || Number.isInteger(value)) &&
+    value >= min &&
+    value <= max &&
+    value > above &&
+    value < below;
+  if (fits) return;
+  const bounds = [
+    min > -Infinity ? `≥ ${min}` : '',
+    above > -Infinity ? `> ${above}` : '',
+    max < Infinity ? `≤ ${max}` : '',
+    below < Infinity ? `< ${below}` : '',
+  ].filter(Boolean);
+  const kind = integer ? 'an integer' : 'a finite number';
+  throw new ArgumentError({ where, rule: `${name} must be ${[kind, ...bounds].join(' ')}`, got: String(value) });
+}
+
+/**
+ * Checks that an option is one of `choices`.
+ *
+ * @throws ArgumentError listing every valid choice.
+ */
+export function checkChoice<Choice extends string>(
+  where: string,
+  name: string,
+  value: string,
+  choices: readonly Choice[],
+): asserts value is Choice {
+  if ((choices as readonly string[]).includes(value)) return;
+  const expected = choices.map(choice => `'${choice}'`).join(' | ');
+  throw new ArgumentError({ where, rule: `unknown ${name}`, expected, got: `'${value}'` });
+}

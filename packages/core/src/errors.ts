@@ -1,0 +1,77 @@
+/**
+ * Errors of every `@ostinato/*` package. The message reads `Where: rule, expected …, got …. What to do.`; the parts are
+ * also fields, for programs that react to them.
+ */
+
+const marker: symbol = Symbol.for('ostinato.error');
+
+/** The parts of an error: where it happened, the rule that was broken, what was expected and what came, what to do. */
+export interface ErrorParts {
+  /** Function or method, e.g. `LSTM.call`. */
+  readonly where: string;
+  /** The rule, e.g. `input must be [batch, time, inputSize]`. */
+  readonly rule: string;
+  /** What was expected, in numbers. */
+  readonly expected?: string;
+  /** What came instead. */
+  readonly got?: string;
+  /** What the caller can do. */
+  readonly advice?: string;
+  /** Path of the module from the model's root, e.g. `decoder.layers.3`. */
+  readonly path?: string;
+  readonly cause?: unknown;
+}
+
+function sentence({ where, rule, expected, got, advice, path }: ErrorParts): string {
+  const facts = [rule, expected === undefined ? '' : `expected ${expected}`, got === undefined ? '' : `got ${got}`];
+  const place = path === undefined || path === '' ? where : `${path} (${where})`;
+  return `${place}: ${facts.filter(Boolean).join(', ')}.${advice === undefined ? '' : ` ${advice}`}`;
+}
+
+/** Base of all errors of Ostinato. `isOstinatoError` recognises it across duplicated packages. */
+export class OstinatoError extends Error {
+  readonly parts: ErrorParts;
+
+  constructor(parts: ErrorParts) {
+    super(sentence(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.parts = parts;
+    this.name = new.target.name;
+    Object.defineProperty(this, marker, { value: true });
+  }
+}
+
+/** An argument or option lies outside what is allowed. */
+export class ArgumentError extends OstinatoError {}
+
+/** A tensor has the wrong shape or dtype. */
+export class ShapeError extends OstinatoError {}
+
+/** A file or a saved object is damaged, or of another format. */
+export class FormatError extends OstinatoError {}
+
+/** A loss, gradient or parameter is NaN or infinite. */
+export class NonFiniteError extends OstinatoError {}
+
+/** Something that is needed is missing or exhausted: an engine, a gradient, memory. */
+export class ResourceError extends OstinatoError {}
+
+/** Whether `error` is an `OstinatoError`, also one from another copy of this package. */
+export function isOstinatoError(error: unknown): error is OstinatoError {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+/**
+ * Runs `body`; an `OstinatoError` from it is rethrown with `segment` put before its path, so that the message names the
+ * place from the model's root (`layers.3.attention`).
+ */
+export function atPath<Result>(segment: string, body: () => Result): Result {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof OstinatoError)) throw error;
+    const Kind = error.constructor as new (parts: ErrorParts) => OstinatoError;
+    const rethrown = new Kind({ ...error.parts, path: error.parts.path ? `${segment}.${error.parts.path}` : segment });
+    if (error.stack !== undefined) rethrown.stack = error.stack.replace(error.message, rethrown.message);
+    throw rethrown;
+  }
+}

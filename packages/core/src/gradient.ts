@@ -1,0 +1,129 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ResourceError, ShapeError } from './errors.ts';
+import type { Parameters } from './module.ts';
+
+/** Gradients by the path of their parameter, each of its parameter's shape. The caller disposes them. */
+export type Gradients = ReadonlyMap<string, tf.Tensor>;
+
+/** What `valueAndGrad` returns. The caller owns every tensor in it. */
+export interface ValueAndGrad<Aux> {
+  /** float32 scalar. */
+  readonly value: tf.Scalar;
+  readonly gradients: Map<string, tf.Tensor>;
+  readonly aux: Aux;
+}
+
+/** Keeps every tensor found in plain objects, arrays and maps, through the tidy that surrounds a gradient. */
+function keepAll(node: unknown): void {
+  if (node instanceof tf.Variable) return;
+  if (node instanceof tf.Tensor) tf.keep(node);
+  else if (node instanceof Map) for (const child of node.values()) keepAll(child);
+  else if (Array.isArray(node) || (typeof node === 'object' && node !== null && !ArrayBuffer.isView(node))) {
+    for (const child of Object.values(node)) keepAll(child);
+  }
+}
+
+/**
+ * TensorFlow.js leaves its tape, its scopes and its counters as they were at the moment of a throw inside a gradient. This
+ * is the only file that touches them: it notes them before and restores them after, so that a failed step leaks nothing.
+ */
+interface EngineState {
+  activeTape: { saved?: tf.Tensor[]; outputs: tf.Tensor[] }[] | null;
+  gradientDepth: number;
+  kernelDepth: number;
+  scopeStack: { track: tf.Tensor[] }[];
+  activeScope: { track: tf.Tensor[] } | null;
+}
+
+function withCleanTape<Result>(body: () => Result): Result {
+  const state = (tf.engine() as unknown as { state: EngineState }).state;
+  const before = {
+    activeTape: state.activeTape,
+    tapeLength: state.activeTape?.length ?? 0,
+    gradientDepth: state.gradientDepth,
+    kernelDepth: state.kernelDepth,
+    scopes: state.scopeStack.length,
+  };
+  try {
+    return body();
+  } catch (error) {
+    // What the tape saved for the backward pass is kept and would outlive every scope.
+    for (const node of state.activeTape?.slice(before.activeTape === state.activeTape ? before.tapeLength : 0) ?? []) {
+      for (const tensor of node.saved ?? []) if (!tensor.isDisposed) tensor.dispose();
+    }
+    while (state.scopeStack.length > before.scopes) tf.engine().endScope();
+    state.activeTape = before.activeTape;
+    state.gradientDepth = before.gradientDepth;
+    state.kernelDepth = before.kernelDepth;
+    throw error;
+  }
+}
+
+/**
+ * Value and gradient of a scalar function of some parameters: ∂ loss / ∂ θ for every θ in `parameters`.
+ *
+ * `body` runs once, on a tape. `aux` is passed through (the recurrent state that the next window starts from, logits to
+ * look at); its tensors are constants on every later tape, which is what *detaching* means elsewhere. A parameter that the
+ * loss does not depend on has no entry in `gradients`. When `body` throws, nothing leaks and the tape is clean.
+ *
+ * @param parameters by path, from `parameters(model)` or a selection of it
+ * @param body returns `loss`, a float32 scalar, and `aux`, any value; tensors in plain objects, arrays and Maps survive
+ * @throws ShapeError when the loss is no float32 scalar
+ * @throws ResourceError when no gradients are registered, or the loss depends on no parameter
+ */
+export function valueAndGrad<Aux = undefined>(
+  parameters: Parameters,
+  body: () => { readonly loss: tf.Tensor; readonly aux?: Aux },
+): ValueAndGrad<Aux> {
+  const paths = [...parameters.keys()];
+  const variables = [...parameters.values()];
+  if (variables.length === 0) {
+    throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one parameter', got: 'none' });
+  }
+  let aux: Aux | undefined;
+  const { value, grads } = withCleanTape(() =>
+    tf.engine().gradients(
+      () => {
+        const result = body();
+        const { loss } = result;
+        if (loss.rank !== 0 || loss.dtype !== 'float32') {
+          throw new ShapeError({
+            where: 'valueAndGrad',
+            rule: 'the loss must be a float32 scalar',
+            got: `${loss.dtype} [${loss.shape.join(', ')}]`,
+            advice: 'Reduce it with tf.mean or tf.sum.',
+          });
+        }
+        aux = result.aux;
+        keepAll(aux);
+        return loss;
+      },
+      variables,
+      undefined,
+      true,
+    ),
+  );
+  const gradients = new Map<string, tf.Tensor>();
+  paths.forEach((path, i) => {
+    const gradient = grads[i];
+    if (gradient != null) gradients.set(path, gradient);
+  });
+  if (gradients.size === 0) {
+    value.dispose();
+    throw new ResourceError({
+      where: 'valueAndGrad',
+      rule: 'the loss must depend on at least one parameter',
+      got: `a loss that depends on none of ${paths.length}`,
+      advice: 'Compute the loss from the model inside the function, and pass the parameters of that model.',
+    });
+  }
+  return { value: value as tf.Scalar, gradients, aux: aux as Aux };
+}
+
+/** x, seen as a constant by the gradient: forward the identity, backward zero. Shape and dtype are those of `x`. */
+export function stopGradient<T extends tf.Tensor>(x: T): T {
+  return tf.customGrad((input: unknown) => ({
+    value: tf.clone(input as tf.Tensor),
+    gradFunc: () => tf.zerosLike(input as tf.Tensor),
+  }))(x) as T;
+}

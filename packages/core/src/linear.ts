@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkNumber, checkShape } from './check.ts';
+import { fanInUniform, type Initializer } from './initializers.ts';
+import { Module } from './module.ts';
+import { Rng } from './rng.ts';
+
+/** Options of `Linear`. */
+export interface LinearOptions {
+  /** Width of the input's last axis. */
+  readonly inputSize: number;
+  /** Width of the output's last axis. */
+  readonly outputSize: number;
+  /** Whether there is a bias. Default true. */
+  readonly bias?: boolean;
+  /** Default: uniform within 1/√inputSize, as PyTorch's Linear. */
+  readonly weightInitializer?: Initializer;
+  /** Default: uniform within 1/√inputSize. */
+  readonly biasInitializer?: Initializer;
+  readonly rng?: Rng;
+}
+
+/** y = x W + b, with W `[inputSize, outputSize]` (the transpose of PyTorch's) and b `[outputSize]`. */
+export class Linear extends Module {
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly weight: tf.Variable;
+  readonly bias: tf.Variable | null;
+
+  /** @throws ArgumentError when a size is not a positive integer */
+  constructor({
+    inputSize,
+    outputSize,
+    bias = true,
+    weightInitializer = fanInUniform(),
+    biasInitializer = fanInUniform(inputSize),
+    rng = new Rng(0),
+  }: LinearOptions) {
+    super();
+    checkNumber('Linear', 'inputSize', inputSize, { integer: true, min: 1 });
+    checkNumber('Linear', 'outputSize', outputSize, { integer: true, min: 1 });
+    this.inputSize = inputSize;
+    this.outputSize = outputSize;
+    this.weight = variable(weightInitializer([inputSize, outputSize], rng.split('weight')));
+    this.bias = bias ? variable(biasInitializer([outputSize], rng.split('bias'))) : null;
+  }
+
+  /**
+   * @param input float32 [..., inputSize]
+   * @returns float32 [..., outputSize]
+   * @throws ShapeError when the last axis of the input is not inputSize
+   */
+  call(input: tf.Tensor): tf.Tensor {
+    return linear(input, this.weight, this.bias);
+  }
+}
+
+/**
+ * y = x W + b for float32 x [..., inputs], W [inputs, outputs] and b [outputs], as one matrix product.
+ *
+ * @throws ShapeError when the shapes do not fit
+ */
+export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | null = null): tf.Tensor {
+  const [inputSize, outputSize] = weight.shape as [number, number];
+  const leading = input.shape.slice(0, -1);
+  checkShape(
+    'Linear.call',
+    'input',
+    input,
+    { ...Object.fromEntries(leading.map((_, i) => [`axis${i}`, null])), inputSize },
+    'float32',
+  );
+  return tf.tidy(() => {
+    const rows = tf.reshape(input, [-1, inputSize]) as tf.Tensor2D; // [N, inputs]
+    const product = tf.matMul(rows, weight as tf.Tensor2D); // [N, outputs]
+    return tf.reshape(bias ? tf.add(product, bias) : product, [...leading, outputSize]);
+  });
+}
+
+/** A trainable Variable that takes over `initial`, which is disposed. */
+export function variable(initial: tf.Tensor, trainable = true): tf.Variable {
+  const created = tf.variable(initial, trainable);
+  initial.dispose();
+  return created;
+}

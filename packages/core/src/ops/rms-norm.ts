@@ -1,0 +1,45 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkNumber, checkShape } from '../check.ts';
+import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
+
+/** Kernel contract of `rmsNorm`. */
+export const rmsNormOp: FusedOp = {
+  kernelName: 'OstinatoRmsNorm',
+  inputs: ['input', 'gain'],
+  savedOutputs: [false, true],
+  gradient([dOutput], [input, gain, inverseRms], attributes) {
+    const inputs = { input: input!, gain: gain!, inverseRms: inverseRms!, dOutput: dOutput! };
+    const [dInput, dGain] = runKernel('OstinatoRmsNormGrad', inputs, attributes);
+    return { input: dInput!, gain: dGain! };
+  },
+};
+
+/** Arguments of `rmsNorm`. */
+export interface RmsNormArguments {
+  /** float32 [..., D]. */
+  readonly input: tf.Tensor;
+  /** g, float32 [D]; ones when absent. */
+  readonly gain?: tf.Tensor | undefined;
+}
+
+/**
+ * Root mean square normalisation over the last axis: y = g ∘ x / √(mean(x²) + ε).
+ *
+ * Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+ *
+ * @returns float32 [..., D], of the input's shape
+ * @throws ShapeError when gain is not [D]; ArgumentError when epsilon is negative
+ */
+export function rmsNorm({ input, gain }: RmsNormArguments, { epsilon = 1e-6 }: { epsilon?: number } = {}): tf.Tensor {
+  checkNumber('rmsNorm', 'epsilon', epsilon, { min: 0 });
+  const width = input.shape.at(-1) ?? 0;
+  if (gain) checkShape('rmsNorm', 'gain', gain, { width });
+  return tf.tidy(() => {
+    if (hasKernel(rmsNormOp.kernelName)) {
+      const [output] = runFused(rmsNormOp, { input: tf.reshape(input, [-1, width]), gain }, { epsilon });
+      return tf.reshape(output!, input.shape);
+    }
+    const normalised = tf.div(input, tf.sqrt(tf.add(tf.mean(tf.square(input), -1, true), epsilon)));
+    return gain ? tf.mul(normalised, gain) : normalised;
+  });
+}
