@@ -1,6 +1,6 @@
+import { Linear, orthogonal, parameters, Rng, stopGradient, threefry, valueAndGrad } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { Linear, parameters, valueAndGrad, threefry, orthogonal, Rng, stopGradient } from '@ostinato/core';
 
 it('smoke', () => {
   expect(threefry([0, 0], 0, 0)).toEqual([0x6b200159, 0x99ba4efe]);
@@ -13,10 +13,20 @@ it('smoke', () => {
     const y = layer.call(x);
     return { loss: tf.sum(tf.add(y, stopGradient(y))), aux: { y } };
   });
-  expect(gradients.get('weight')!.arraySync()).toEqual([[4, 4], [4, 4], [4, 4]]);
+  expect(gradients.get('weight')!.arraySync()).toEqual([
+    [4, 4],
+    [4, 4],
+    [4, 4],
+  ]);
   tf.dispose([value, aux.y, ...gradients.values()]);
   expect(tf.memory().numTensors).toBe(n);
-  expect(() => valueAndGrad(parameters(layer), () => { const y = tf.square(layer.call(x)); tf.exp(y); throw new Error('no'); })).toThrow('no');
+  expect(() =>
+    valueAndGrad(parameters(layer), () => {
+      const y = tf.square(layer.call(x));
+      tf.exp(y);
+      throw new Error('no');
+    }),
+  ).toThrow('no');
   expect(tf.memory().numTensors).toBe(n);
   const q = orthogonal()([6, 4], new Rng(1)) as tf.Tensor2D;
   tf.matMul(q, q, true).print();

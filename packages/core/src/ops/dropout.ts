@@ -4,7 +4,7 @@ import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 import { type Key, threefry } from '../threefry.ts';
 
 /** Kernel contract of `dropout`. The op is linear and symmetric, so its gradient is itself. */
-export const dropoutOp: FusedOp = {
+const dropoutOp: FusedOp = {
   kernelName: 'OstinatoDropout',
   inputs: ['input'],
   savedOutputs: [false],

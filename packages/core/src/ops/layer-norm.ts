@@ -3,7 +3,7 @@ import { checkNumber, checkShape } from '../check.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 
 /** Kernel contract of `layerNorm`. */
-export const layerNormOp: FusedOp = {
+const layerNormOp: FusedOp = {
   kernelName: 'OstinatoLayerNorm',
   inputs: ['input', 'gain', 'bias'],
   savedOutputs: [false, true, true],

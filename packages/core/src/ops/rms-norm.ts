@@ -3,7 +3,7 @@ import { checkNumber, checkShape } from '../check.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 
 /** Kernel contract of `rmsNorm`. */
-export const rmsNormOp: FusedOp = {
+const rmsNormOp: FusedOp = {
   kernelName: 'OstinatoRmsNorm',
   inputs: ['input', 'gain'],
   savedOutputs: [false, true],

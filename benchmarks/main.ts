@@ -1,0 +1,30 @@
+// pnpm bench NAME [--json] [--quick]: one benchmark, every figure and ratio from one run. The last line of `--json` is one object.
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import '@tensorflow/tfjs';
+import '@ostinato/backend-cpu';
+import { charRnn } from './char-rnn.ts';
+import { lab1 } from './lab1.ts';
+import type { Benchmark, Figures, Report } from './report.ts';
+
+const benchmarks: Record<string, Benchmark> = { 'char-rnn': charRnn, lab1 };
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+});
+const name = positionals[0] ?? '';
+const benchmark = benchmarks[name];
+if (!benchmark) {
+  console.error(`bench: unknown benchmark '${name}', expected one of ${Object.keys(benchmarks).join(', ')}.`);
+  process.exit(2);
+}
+const report: Report = line => (options.json ? console.error(line) : console.log(line));
+const figures: Figures = {
+  benchmark: name,
+  command: `pnpm bench ${[name, options.quick ? '--quick' : ''].filter(Boolean).join(' ')}`,
+  machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`,
+  node: process.version,
+  ...(await benchmark(report, { quick: options.quick })),
+};
+if (options.json) console.log(JSON.stringify(figures));

@@ -1,0 +1,26 @@
+export {
+  type ConcatenatedDocuments,
+  concatenateDocuments,
+  type Split,
+  type SplitDocumentsOptions,
+  type SplitOptions,
+  splitDocuments,
+  splitTokens,
+} from './documents.ts';
+export { type RecordOptions, splitRecords, streamRecords } from './records.ts';
+export { Shuffle, type ShuffleOptions, type ShuffleState } from './shuffle.ts';
+export type { BatchSource, Resumable, TokenArray, WindowBatch } from './source.ts';
+export {
+  ContiguousStreams,
+  type ContiguousStreamsOptions,
+  type ContiguousStreamsState,
+  type StreamBatch,
+} from './streams.ts';
+export {
+  RandomWindows,
+  type RandomWindowsOptions,
+  type RandomWindowsState,
+  SequentialWindows,
+  type SequentialWindowsOptions,
+  type SequentialWindowsState,
+} from './windows.ts';

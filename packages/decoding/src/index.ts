@@ -1,0 +1,22 @@
+export {
+  type FilterOptions,
+  filterLogits,
+  keepMinP,
+  keepTopK,
+  keepTopP,
+  keepTypical,
+  scaleByTemperature,
+} from './filters.ts';
+export {
+  type FinishReason,
+  type GenerateBatchOptions,
+  type GeneratedToken,
+  type GenerateOptions,
+  generate,
+  generateBatch,
+  type Step,
+  type StepOutput,
+} from './generate.ts';
+export { blockRepeatedNgrams, penalizeRepetition, suppressTokens } from './penalties.ts';
+export { argMax, type ChooseOptions, chooseToken, type SamplingOptions, sampleInverse } from './sample.ts';
+export { logSoftmax, softmax } from './softmax.ts';

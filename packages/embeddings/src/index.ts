@@ -1,0 +1,1 @@
+export { Embedding, type EmbeddingOptions, TiedOutput, type TiedOutputOptions } from './embedding.ts';

@@ -1,0 +1,104 @@
+import { ArgumentError, checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkInput, checkLengths, inputGatesOf, referenceRecurrence, type SequenceOptions } from './sequence.ts';
+
+/** Kernel contract of `gruSequence`. */
+const gruSequenceOp: FusedOp = {
+  kernelName: 'OstinatoGru',
+  inputs: ['input', 'inputWeight', 'recurrentWeight', 'bias', 'recurrentBias', 'initialHidden', 'lengths'],
+  savedOutputs: [true, false, true],
+  gradient([dOutput, dHidden], saved, attributes) {
+    const names = [...gruSequenceOp.inputs, 'output', 'reserve'];
+    const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
+    const gradients = runKernel('OstinatoGruGrad', { ...inputs, dOutput: dOutput!, dHidden: dHidden! }, attributes);
+    const differentiable = gruSequenceOp.inputs.filter(name => name !== 'lengths');
+    return Object.fromEntries(differentiable.map((name, i) => [name, gradients[i]!]));
+  },
+};
+
+/** Arguments of `gruSequence`; gates lie side by side in the order r, z, n. */
+export interface GruSequenceArguments {
+  /** x, float32 [B, T, D]. */
+  readonly input: tf.Tensor;
+  /** W, float32 [D, 3H]. */
+  readonly inputWeight: tf.Tensor;
+  /** U, float32 [H, 3H]. */
+  readonly recurrentWeight: tf.Tensor;
+  /** b, float32 [3H]; zeros when absent. */
+  readonly bias?: tf.Tensor | undefined;
+  /** c, float32 [3H], reset-after form only; zeros when absent. */
+  readonly recurrentBias?: tf.Tensor | undefined;
+  /** h₀, float32 [B, H]; zeros when absent. */
+  readonly initialHidden?: tf.Tensor | undefined;
+  /** Valid steps of each row, int32 [B]; all T when absent. */
+  readonly lengths?: tf.Tensor | undefined;
+}
+
+/** Options of `gruSequence`. */
+export interface GruSequenceOptions extends SequenceOptions {
+  /** Whether the reset gate acts after the recurrent product (cuDNN, PyTorch, Keras) or before it (the paper). Default true. */
+  readonly resetAfter?: boolean | undefined;
+}
+
+/**
+ * Gated recurrent unit over a whole sequence:
+ *
+ *     r, z = σ(xₜ W + b + hₜ₋₁ U + c)
+ *     reset-after   n = tanh(xₜ Wₙ + bₙ + r ∘ (hₜ₋₁ Uₙ + cₙ))
+ *     reset-before  n = tanh(xₜ Wₙ + bₙ + (r ∘ hₜ₋₁) Uₙ)
+ *     hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁
+ *
+ * Cho et al. 2014, arXiv:1406.1078, section 2.3 (reset-before; its z is our 1 − z).
+ *
+ * @returns `output`, every hₜ, float32 [B, T, H] (zero where a row has ended), and `hidden`, each row's last, float32 [B, H]
+ * @throws ShapeError, ArgumentError when shapes, lengths or options do not fit
+ */
+export function gruSequence(
+  { input, inputWeight, recurrentWeight, bias, recurrentBias, initialHidden, lengths }: GruSequenceArguments,
+  { reverse = false, resetAfter = true }: GruSequenceOptions = {},
+): { output: tf.Tensor; hidden: tf.Tensor } {
+  const where = 'gruSequence';
+  const [inputSize, gates] = inputWeight.shape as [number, number];
+  const hiddenSize = gates / 3;
+  const { batch, time } = checkInput(where, input, inputSize);
+  checkShape(where, 'inputWeight', inputWeight, { inputSize, gates: 3 * Math.floor(hiddenSize) });
+  checkShape(where, 'recurrentWeight', recurrentWeight, { hiddenSize, gates });
+  if (bias) checkShape(where, 'bias', bias, { gates });
+  if (recurrentBias) checkShape(where, 'recurrentBias', recurrentBias, { gates });
+  if (recurrentBias && !resetAfter) {
+    throw new ArgumentError({
+      where,
+      rule: 'recurrentBias belongs to the reset-after form',
+      got: 'resetAfter: false',
+      advice: 'Leave recurrentBias out.',
+    });
+  }
+  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, hiddenSize });
+  checkLengths(where, lengths, batch, time);
+  return tf.tidy(() => {
+    const hidden = initialHidden ?? tf.zeros([batch, hiddenSize]);
+    if (hasKernel(gruSequenceOp.kernelName)) {
+      const inputs = { input, inputWeight, recurrentWeight, bias, recurrentBias, initialHidden: hidden, lengths };
+      const [output, last] = runFused(gruSequenceOp, inputs, { reverse, resetAfter });
+      return { output: output!, hidden: last! };
+    }
+    const candidateWeight = tf.slice(recurrentWeight, [0, 2 * hiddenSize], [hiddenSize, hiddenSize]) as tf.Tensor2D; // Uₙ
+    const { output, carry } = referenceRecurrence<readonly [tf.Tensor]>(
+      inputGatesOf(input, inputWeight, bias),
+      [hidden],
+      (inputGates, [previous]) => {
+        const [xr, xz, xn] = tf.split(inputGates, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const product = tf.matMul(previous as tf.Tensor2D, recurrentWeight as tf.Tensor2D); // [B, 3H]
+        const recurrent = recurrentBias ? tf.add(product, recurrentBias) : product;
+        const [hr, hz, hn] = tf.split(recurrent, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const r = tf.sigmoid(tf.add(xr, hr));
+        const z = tf.sigmoid(tf.add(xz, hz));
+        const memory = resetAfter ? tf.mul(r, hn) : tf.matMul(tf.mul(r, previous) as tf.Tensor2D, candidateWeight);
+        const n = tf.tanh(tf.add(xn, memory));
+        return [tf.add(n, tf.mul(z, tf.sub(previous, n)))]; // (1 − z) n + z h
+      },
+      { reverse, lengths },
+    );
+    return { output, hidden: carry[0] };
+  });
+}

@@ -1,0 +1,23 @@
+// These live in core, whose layers need them: see docs/decisions/2026-11-23-core-owns-three-ops.md.
+export {
+  type DropoutOptions,
+  dropout,
+  dropoutMask,
+  type LayerNormArguments,
+  layerNorm,
+  type RmsNormArguments,
+  rmsNorm,
+} from '@ostinato/core';
+export { type AdamUpdateArguments, type AdamUpdateOptions, type AdamUpdateResult, adamUpdate } from './adam-update.ts';
+export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLookup } from './embedding-lookup.ts';
+export { type GeluOptions, gelu } from './gelu.ts';
+export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
+export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
+export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
+export type { SequenceOptions } from './sequence.ts';
+export {
+  type Reduction,
+  type SoftmaxCrossEntropyArguments,
+  type SoftmaxCrossEntropyOptions,
+  softmaxCrossEntropy,
+} from './softmax-cross-entropy.ts';

@@ -1,0 +1,102 @@
+import { checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkInput, checkLengths, inputGatesOf, referenceRecurrence, type SequenceOptions } from './sequence.ts';
+
+/** Kernel contract of `lstmSequence`. */
+const lstmSequenceOp: FusedOp = {
+  kernelName: 'OstinatoLstm',
+  inputs: ['input', 'inputWeight', 'recurrentWeight', 'bias', 'initialHidden', 'initialCell', 'projection', 'lengths'],
+  savedOutputs: [true, false, false, true],
+  gradient([dOutput, dHidden, dCell], saved, attributes) {
+    const names = [...lstmSequenceOp.inputs, 'output', 'reserve'];
+    const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
+    const gradients = runKernel(
+      'OstinatoLstmGrad',
+      { ...inputs, dOutput: dOutput!, dHidden: dHidden!, dCell: dCell! },
+      attributes,
+    );
+    const differentiable = lstmSequenceOp.inputs.filter(name => name !== 'lengths');
+    return Object.fromEntries(differentiable.map((name, i) => [name, gradients[i]!]));
+  },
+};
+
+/** Arguments of `lstmSequence`; gates lie side by side in the order i, f, g, o. */
+export interface LstmSequenceArguments {
+  /** x, float32 [B, T, D]. */
+  readonly input: tf.Tensor;
+  /** W, float32 [D, 4H]. */
+  readonly inputWeight: tf.Tensor;
+  /** U, float32 [P, 4H]; P = H without projection. */
+  readonly recurrentWeight: tf.Tensor;
+  /** b, float32 [4H]; zeros when absent. */
+  readonly bias?: tf.Tensor | undefined;
+  /** h₀, float32 [B, P]; zeros when absent. */
+  readonly initialHidden?: tf.Tensor | undefined;
+  /** c₀, float32 [B, H]; zeros when absent. */
+  readonly initialCell?: tf.Tensor | undefined;
+  /** R, float32 [H, P]: the hidden state is (o ∘ tanh c) R. */
+  readonly projection?: tf.Tensor | undefined;
+  /** Valid steps of each row, int32 [B]; all T when absent. */
+  readonly lengths?: tf.Tensor | undefined;
+}
+
+/**
+ * Long short-term memory over a whole sequence:
+ *
+ *     i, f, o = σ(xₜ W + b + hₜ₋₁ U)      g = tanh(xₜ W + b + hₜ₋₁ U)
+ *     cₜ = f ∘ cₜ₋₁ + i ∘ g               hₜ = o ∘ tanh(cₜ), times R when there is a projection
+ *
+ * Hochreiter and Schmidhuber 1997, Neural Computation 9; forget gate: Gers, Schmidhuber, Cummins 2000, Neural Computation 12;
+ * projection: Sak, Senior, Beaufays 2014, arXiv:1402.1128.
+ *
+ * @returns `output`, every hₜ, float32 [B, T, P] (zero where a row has ended); `hidden` [B, P] and `cell` [B, H], each row's last
+ * @throws ShapeError, ArgumentError when shapes or lengths do not fit
+ */
+export function lstmSequence(
+  { input, inputWeight, recurrentWeight, bias, initialHidden, initialCell, projection, lengths }: LstmSequenceArguments,
+  { reverse = false }: SequenceOptions = {},
+): { output: tf.Tensor; hidden: tf.Tensor; cell: tf.Tensor } {
+  const where = 'lstmSequence';
+  const [inputSize, gates] = inputWeight.shape as [number, number];
+  const hiddenSize = gates / 4;
+  const outputSize = projection ? projection.shape[1]! : hiddenSize;
+  const { batch, time } = checkInput(where, input, inputSize);
+  checkShape(where, 'inputWeight', inputWeight, { inputSize, gates: 4 * Math.floor(hiddenSize) });
+  checkShape(where, 'recurrentWeight', recurrentWeight, { outputSize, gates });
+  if (bias) checkShape(where, 'bias', bias, { gates });
+  if (projection) checkShape(where, 'projection', projection, { hiddenSize, outputSize });
+  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, outputSize });
+  if (initialCell) checkShape(where, 'initialCell', initialCell, { batch, hiddenSize });
+  checkLengths(where, lengths, batch, time);
+  return tf.tidy(() => {
+    const hidden = initialHidden ?? tf.zeros([batch, outputSize]);
+    const cell = initialCell ?? tf.zeros([batch, hiddenSize]);
+    if (hasKernel(lstmSequenceOp.kernelName)) {
+      const inputs = {
+        input,
+        inputWeight,
+        recurrentWeight,
+        bias,
+        initialHidden: hidden,
+        initialCell: cell,
+        projection,
+        lengths,
+      };
+      const [output, lastHidden, lastCell] = runFused(lstmSequenceOp, inputs, { reverse });
+      return { output: output!, hidden: lastHidden!, cell: lastCell! };
+    }
+    const { output, carry } = referenceRecurrence<readonly [tf.Tensor, tf.Tensor]>(
+      inputGatesOf(input, inputWeight, bias),
+      [hidden, cell],
+      (inputGates, [previousHidden, previousCell]) => {
+        const sum = tf.add(inputGates, tf.matMul(previousHidden as tf.Tensor2D, recurrentWeight as tf.Tensor2D)); // [B, 4H]
+        const [i, f, g, o] = tf.split(sum, 4, 1) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+        const nextCell = tf.add(tf.mul(tf.sigmoid(f), previousCell), tf.mul(tf.sigmoid(i), tf.tanh(g)));
+        const exposed = tf.mul(tf.sigmoid(o), tf.tanh(nextCell)); // [B, H]
+        return [projection ? tf.matMul(exposed as tf.Tensor2D, projection as tf.Tensor2D) : exposed, nextCell];
+      },
+      { reverse, lengths },
+    );
+    return { output, hidden: carry[0], cell: carry[1] };
+  });
+}

@@ -1,0 +1,23 @@
+export { type CellName, cellNames, type LanguageModelConfig, type RecurrentLayer } from './config.ts';
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
+export { type GenerateTextOptions, generateText, type TextPiece } from './generate.ts';
+export {
+  type HiddenResult,
+  LanguageModel,
+  type LanguageModelCallOptions,
+  type LanguageModelOptions,
+  type LanguageModelResult,
+} from './model.ts';
+export {
+  decodeLanguageModel,
+  describeLanguageModel,
+  type EncodeLanguageModelOptions,
+  encodeLanguageModel,
+  type LanguageModelDescription,
+  type LoadedLanguageModel,
+} from './saved.ts';
+export {
+  type LanguageModelTrainingOptions,
+  type TrainLanguageModelOptions,
+  trainLanguageModel,
+} from './train.ts';

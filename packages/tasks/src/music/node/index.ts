@@ -1,0 +1,1 @@
+export { type PageTune, type TunesPageOptions, tunesToHtml } from './tunes-page.ts';

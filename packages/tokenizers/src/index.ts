@@ -1,0 +1,26 @@
+export {
+  CharacterTokenizer,
+  type CharacterTokenizerJson,
+  type CharacterTokenizerOptions,
+  type CharacterTrainingOptions,
+} from './character-tokenizer.ts';
+export { TokenizerError, type TokenizerErrorParts } from './errors.ts';
+export { loadTokenizer, tokenizerFromJson } from './load.ts';
+export type {
+  BatchOptions,
+  DecodeOptions,
+  EncodedBatch,
+  EncodeOptions,
+  Normalization,
+  Tokenizer,
+  TokenizerJson,
+} from './tokenizer.ts';
+export type { SpecialTokens, VocabularyOptions } from './vocabulary.ts';
+export type { Texts } from './vocabulary-tokenizer.ts';
+export {
+  type SplittingOptions,
+  WordTokenizer,
+  type WordTokenizerJson,
+  type WordTokenizerOptions,
+  type WordTrainingOptions,
+} from './word-tokenizer.ts';
