@@ -31,7 +31,7 @@ export interface LanguageModelCallOptions extends CallOptions {
 
 /** What `LanguageModel.call` and `step` return. The caller owns both. */
 export interface LanguageModelResult {
-  /** float32 [batch, time, vocabulary], of `step` [batch, vocabulary]: unnormalised log-probabilities of the next token. */
+  /** float32 [batch, time, vocabulary], of `step` `[batch, vocabulary]`: unnormalised log-probabilities of the next token. */
   readonly logits: tf.Tensor;
   readonly state: State;
 }

@@ -1,0 +1,211 @@
+import { checkNumber } from '@ostinato/core';
+import { adamUpdate } from '@ostinato/ops';
+import * as tf from '@tensorflow/tfjs-core';
+import { decayed, type PerParameterState, perParameter } from './per-parameter.ts';
+import type { Rate } from './schedules.ts';
+import type { GradientTransform, PathPredicate } from './transform.ts';
+
+/** Options of `adam`. */
+export interface AdamOptions {
+  readonly learningRate: Rate;
+  /** Decay of the first moment. Default 0.9. */
+  readonly beta1?: number;
+  /** Decay of the second moment. Default 0.999. */
+  readonly beta2?: number;
+  /** Default 1e-8. */
+  readonly epsilon?: number;
+  /**
+   * Add epsilon to √v, as Keras and TensorFlow do, and not to the corrected √(v/(1 − β₂ᵗ)) as the paper's algorithm 1 and
+   * PyTorch do. It is the paper's ε̂, end of section 2. Default false.
+   */
+  readonly epsilonBeforeCorrection?: boolean;
+}
+
+/** Options of `adamw`. */
+export interface AdamWOptions extends AdamOptions {
+  /** λ. Default 0.01. */
+  readonly weightDecay?: number;
+  /** Which parameters decay, by path. Default all. Biases and gains usually do not. */
+  readonly mask?: PathPredicate;
+}
+
+/** The moments that Adam keeps. */
+export type AdamState = PerParameterState<'firstMoment' | 'secondMoment'>;
+
+function checkBetas(name: string, beta1: number, beta2: number, epsilon: number): void {
+  checkNumber(name, 'beta1', beta1, { min: 0, below: 1 });
+  checkNumber(name, 'beta2', beta2, { min: 0, below: 1 });
+  checkNumber(name, 'epsilon', epsilon, { min: 0 });
+}
+
+/**
+ * Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²; update = −η·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε), with t the number of this
+ * parameter's update. One fused op a parameter.
+ *
+ * Kingma and Ba 2015, arXiv:1412.6980, algorithm 1: α is `learningRate`.
+ */
+export function adam(options: AdamOptions): GradientTransform<AdamState> {
+  return adamFamily('adam', { ...options, weightDecay: 0 });
+}
+
+/**
+ * Adam with decoupled weight decay: Adam's update − η·λ·parameter.
+ *
+ * Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2, with the decay scaled by the learning rate as in PyTorch.
+ */
+export function adamw({ weightDecay = 0.01, ...options }: AdamWOptions): GradientTransform<AdamState> {
+  return adamFamily('adamw', { ...options, weightDecay });
+}
+
+function adamFamily(
+  name: string,
+  {
+    learningRate,
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    epsilonBeforeCorrection = false,
+    weightDecay = 0,
+    mask = () => true,
+  }: AdamWOptions,
+): GradientTransform<AdamState> {
+  checkBetas(name, beta1, beta2, epsilon);
+  checkNumber(name, 'weightDecay', weightDecay, { min: 0 });
+  return perParameter({
+    name,
+    learningRate,
+    slots: ['firstMoment', 'secondMoment'],
+    rule: ({ gradient, parameter, path, slots, learningRate: rate, count }) => {
+      const secondCorrection = 1 - beta2 ** count;
+      const decay = mask(path) ? weightDecay : 0;
+      const { update, ...moments } = adamUpdate(
+        { gradient, ...slots, parameter: decay > 0 ? parameter : undefined },
+        {
+          learningRate: rate,
+          beta1,
+          beta2,
+          // √v + ε = √(1−β₂ᵗ)·(√(v/(1−β₂ᵗ)) + ε/√(1−β₂ᵗ)), and the first factor is the correction.
+          epsilon: epsilonBeforeCorrection ? epsilon / Math.sqrt(secondCorrection) : epsilon,
+          weightDecay: decay,
+          firstCorrection: 1 - beta1 ** count,
+          secondCorrection,
+        },
+      );
+      return { update, slots: moments };
+    },
+  });
+}
+
+/** Options of the variants of Adam. */
+export type AdamVariantOptions = Omit<AdamOptions, 'epsilonBeforeCorrection'>;
+
+/**
+ * AMSGrad: Adam that divides by the largest second moment so far, so that steps never grow back.
+ *
+ * Reddi, Kale and Kumar 2018, arXiv:1904.09237, algorithm 2, with Adam's corrections as in PyTorch.
+ */
+export function amsgrad(
+  options: AdamVariantOptions,
+): GradientTransform<PerParameterState<'firstMoment' | 'secondMoment' | 'largestSecondMoment'>> {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  checkBetas('amsgrad', beta1, beta2, epsilon);
+  return perParameter({
+    name: 'amsgrad',
+    learningRate,
+    slots: ['firstMoment', 'secondMoment', 'largestSecondMoment'],
+    rule: ({ gradient, slots, learningRate: rate, count }) => {
+      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
+      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
+      const largestSecondMoment = tf.maximum(slots.largestSecondMoment, secondMoment);
+      const root = tf.add(tf.sqrt(tf.div(largestSecondMoment, 1 - beta2 ** count)), epsilon);
+      const update = tf.mul(tf.div(firstMoment, root), -rate / (1 - beta1 ** count));
+      return { update, slots: { firstMoment, secondMoment, largestSecondMoment } };
+    },
+  });
+}
+
+/** Adamax: u ← max(β₂u, |g| + ε); update = −η/(1−β₁ᵗ)·m/u. arXiv:1412.6980, algorithm 2, with ε as in PyTorch. */
+export function adamax(options: AdamVariantOptions): GradientTransform<PerParameterState<'firstMoment' | 'largest'>> {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  checkBetas('adamax', beta1, beta2, epsilon);
+  return perParameter({
+    name: 'adamax',
+    learningRate,
+    slots: ['firstMoment', 'largest'],
+    rule: ({ gradient, slots, learningRate: rate, count }) => {
+      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
+      const largest = tf.maximum(tf.mul(slots.largest, beta2), tf.add(tf.abs(gradient), epsilon));
+      return {
+        update: tf.mul(tf.div(firstMoment, largest), -rate / (1 - beta1 ** count)),
+        slots: { firstMoment, largest },
+      };
+    },
+  });
+}
+
+/** Options of `nadam`. */
+export interface NadamOptions extends AdamVariantOptions {
+  /** ψ of the momentum's schedule. Default 0.004. */
+  readonly momentumDecay?: number;
+}
+
+/**
+ * Adam with Nesterov momentum: μₜ = β₁(1 − ½·0.96^(tψ)); update = −η·((1−μₜ)/(1−Πμ)·g + μₜ₊₁/(1−μₜ₊₁Πμ)·m) / (√v̂ + ε).
+ *
+ * Dozat 2016, "Incorporating Nesterov momentum into Adam", ICLR workshop.
+ */
+export function nadam(
+  options: NadamOptions,
+): GradientTransform<PerParameterState<'firstMoment' | 'secondMoment' | 'momentumProduct'>> {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentumDecay = 0.004 } = options;
+  checkBetas('nadam', beta1, beta2, epsilon);
+  const momentum = (count: number): number => beta1 * (1 - 0.5 * 0.96 ** (count * momentumDecay));
+  return perParameter({
+    name: 'nadam',
+    learningRate,
+    slots: ['firstMoment', 'secondMoment', 'momentumProduct'],
+    initial: (slot, parameter) => (slot === 'momentumProduct' ? tf.scalar(1) : tf.zeros(parameter.shape)),
+    rule: ({ gradient, slots, learningRate: rate, count }) => {
+      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
+      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
+      const [now, next] = [momentum(count), momentum(count + 1)];
+      const momentumProduct = tf.mul(slots.momentumProduct, now);
+      const direction = tf.add(
+        tf.mul(gradient, tf.div(1 - now, tf.sub(1, momentumProduct))),
+        tf.mul(firstMoment, tf.div(next, tf.sub(1, tf.mul(momentumProduct, next)))),
+      );
+      const root = tf.add(tf.sqrt(tf.div(secondMoment, 1 - beta2 ** count)), epsilon);
+      return { update: tf.mul(tf.div(direction, root), -rate), slots: { firstMoment, secondMoment, momentumProduct } };
+    },
+  });
+}
+
+/**
+ * Rectified Adam: Adam's step times r, the rectification of its variance, once that is known (ρₜ > 5); momentum alone before.
+ *
+ * Liu et al. 2020, arXiv:1908.03265, algorithm 2, with ε added to √v as in PyTorch.
+ */
+export function radam(options: AdamVariantOptions): GradientTransform<AdamState> {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  checkBetas('radam', beta1, beta2, epsilon);
+  const rhoInfinity = 2 / (1 - beta2) - 1;
+  return perParameter({
+    name: 'radam',
+    learningRate,
+    slots: ['firstMoment', 'secondMoment'],
+    rule: ({ gradient, slots, learningRate: rate, count }) => {
+      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
+      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
+      const corrected = tf.mul(firstMoment, -rate / (1 - beta1 ** count));
+      const correction = 1 - beta2 ** count;
+      const rho = rhoInfinity - (2 * count * beta2 ** count) / correction;
+      const moments = { firstMoment, secondMoment };
+      if (rho <= 5) return { update: corrected, slots: moments };
+      const rectification = Math.sqrt(
+        ((rho - 4) * (rho - 2) * rhoInfinity) / ((rhoInfinity - 4) * (rhoInfinity - 2) * rho),
+      );
+      const scale = tf.div(rectification * Math.sqrt(correction), tf.add(tf.sqrt(secondMoment), epsilon));
+      return { update: tf.mul(corrected, scale), slots: moments };
+    },
+  });
+}

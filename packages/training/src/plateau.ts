@@ -1,0 +1,113 @@
+import { checkNumber, FormatError } from '@ostinato/core';
+import type { Schedule } from './schedules.ts';
+
+/** Options of `Plateau`. */
+export interface PlateauOptions {
+  readonly rate: number;
+  /** The rate is multiplied by this. Default 0.1. */
+  readonly factor?: number;
+  /** Measurements without improvement that are tolerated. Default 10. */
+  readonly patience?: number;
+  /** Whether the metric should fall or rise. Default 'min'. */
+  readonly mode?: 'min' | 'max';
+  /** What counts as an improvement. Default 1e-4. */
+  readonly threshold?: number;
+  /** Whether `threshold` is a fraction of the best value or an amount. Default 'relative'. */
+  readonly thresholdMode?: 'relative' | 'absolute';
+  /** Measurements after a reduction that are not judged. Default 0. */
+  readonly cooldown?: number;
+  /** Default 0. */
+  readonly minimum?: number;
+}
+
+/** What a `Plateau` remembers: plain JSON data. */
+export interface PlateauState {
+  readonly rate: number;
+  /** `null` before the first measurement. */
+  readonly best: number | null;
+  readonly badMeasurements: number;
+  readonly cooldownLeft: number;
+}
+
+/**
+ * A learning rate that falls when a metric stops improving, as PyTorch's ReduceLROnPlateau. The one schedule that depends
+ * on more than the step: `observe` each measurement, and save `state()` in checkpoints (`fit` does both).
+ *
+ * Reductions by less than 1e-8 are not made. A NaN metric is no improvement.
+ */
+export class Plateau {
+  readonly #options: Required<PlateauOptions>;
+  #state: PlateauState;
+
+  /** @throws ArgumentError when factor is outside (0, 1), or a count is negative */
+  constructor({
+    rate,
+    factor = 0.1,
+    patience = 10,
+    mode = 'min',
+    threshold = 1e-4,
+    thresholdMode = 'relative',
+    cooldown = 0,
+    minimum = 0,
+  }: PlateauOptions) {
+    checkNumber('Plateau', 'rate', rate, { min: 0 });
+    checkNumber('Plateau', 'factor', factor, { above: 0, below: 1 });
+    checkNumber('Plateau', 'patience', patience, { min: 0, integer: true });
+    checkNumber('Plateau', 'cooldown', cooldown, { min: 0, integer: true });
+    this.#options = { rate, factor, patience, mode, threshold, thresholdMode, cooldown, minimum };
+    this.#state = { rate, best: null, badMeasurements: 0, cooldownLeft: 0 };
+  }
+
+  /** The rate now, whatever the step. Pass it as `learningRate`. */
+  readonly schedule: Schedule = () => this.#state.rate;
+
+  /** Takes note of a measurement; from the next step on the rate may be lower. */
+  observe(metric: number): void {
+    const { factor, patience, cooldown, minimum } = this.#options;
+    let { rate, best, badMeasurements, cooldownLeft } = this.#state;
+    if (this.#improves(metric, best)) {
+      best = metric;
+      badMeasurements = 0;
+    } else badMeasurements++;
+    if (cooldownLeft > 0) {
+      cooldownLeft--;
+      badMeasurements = 0;
+    }
+    if (badMeasurements > patience) {
+      const lower = Math.max(rate * factor, minimum);
+      if (rate - lower > 1e-8) rate = lower;
+      cooldownLeft = cooldown;
+      badMeasurements = 0;
+    }
+    this.#state = { rate, best, badMeasurements, cooldownLeft };
+  }
+
+  #improves(metric: number, best: number | null): boolean {
+    const { mode, threshold, thresholdMode } = this.#options;
+    if (best === null) return !Number.isNaN(metric);
+    // As PyTorch, a relative threshold is taken of the signed value: for a negative metric it asks for less, not more.
+    const margin = thresholdMode === 'relative' ? threshold * best : threshold;
+    return mode === 'min' ? metric < best - margin : metric > best + margin;
+  }
+
+  /** What it remembers, as plain JSON data. */
+  state(): PlateauState {
+    return this.#state;
+  }
+
+  /** Goes on from `state`. Throws FormatError when it is no such state. */
+  restore(state: PlateauState): void {
+    const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
+    const fits =
+      Number.isFinite(state?.rate) &&
+      (state.best === null || typeof state.best === 'number') &&
+      isCount(state.badMeasurements) &&
+      isCount(state.cooldownLeft);
+    if (!fits) {
+      const rule = 'state must be { rate, best, badMeasurements, cooldownLeft }';
+      throw new FormatError({ where: 'Plateau.restore', rule, got: JSON.stringify(state) });
+    }
+    const { rate, best, badMeasurements, cooldownLeft } = state;
+    this.#state = { rate, best, badMeasurements, cooldownLeft };
+  }
+}

@@ -1,0 +1,50 @@
+import { ArgumentError, checkNumber } from '@ostinato/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type PerParameterState, perParameter } from './per-parameter.ts';
+import type { Rate } from './schedules.ts';
+import type { GradientTransform } from './transform.ts';
+
+/** Options of `sgd`. */
+export interface SgdOptions {
+  readonly learningRate: Rate;
+  /** μ. Default 0: plain gradient descent, which remembers nothing. */
+  readonly momentum?: number;
+  /** Part of a new gradient that is left out of the momentum, from the second step on. Default 0. */
+  readonly dampening?: number;
+  /** Look ahead along the momentum. Default false. */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Stochastic gradient descent: b ← μb + (1 − dampening)g, starting with b = g; update = −η·b, with Nesterov −η·(g + μb).
+ *
+ * Sutskever, Martens, Dahl and Hinton 2013, "On the importance of initialization and momentum in deep learning", ICML; in
+ * PyTorch's form, where the learning rate is outside the momentum. For L2 regularisation, `chain(weightDecay(1e-4), sgd(…))`.
+ */
+export function sgd({
+  learningRate,
+  momentum = 0,
+  dampening = 0,
+  nesterov = false,
+}: SgdOptions): GradientTransform<PerParameterState<'momentum'>> {
+  checkNumber('sgd', 'momentum', momentum, { min: 0, below: 1 });
+  if (nesterov && (momentum === 0 || dampening !== 0)) {
+    throw new ArgumentError({
+      where: 'sgd',
+      rule: 'nesterov needs momentum and no dampening',
+      got: `momentum ${momentum}, dampening ${dampening}`,
+    });
+  }
+  return perParameter({
+    name: 'sgd',
+    learningRate,
+    slots: momentum > 0 ? ['momentum'] : [],
+    rule: ({ gradient, slots, learningRate: rate, count }) => {
+      if (momentum === 0) return { update: tf.mul(gradient, -rate), slots: {} as Record<'momentum', tf.Tensor> };
+      const buffer =
+        count === 1 ? tf.clone(gradient) : tf.add(tf.mul(slots.momentum, momentum), tf.mul(gradient, 1 - dampening));
+      const direction = nesterov ? tf.add(gradient, tf.mul(buffer, momentum)) : buffer;
+      return { update: tf.mul(direction, -rate), slots: { momentum: buffer } };
+    },
+  });
+}
