@@ -1,0 +1,54 @@
+// Dropout with a counter-based generator: element i depends on the key and on i alone, so that the backward pass needs no
+// mask. Threefry-2x32 with 20 rounds, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
+#include "vector.h"
+
+INLINE uvec rotate_left(uvec x, int by) { return x << by | x >> (32 - by); }
+
+// The two words of W counters at once; every lane has its own counter in `first`, the counter's second word is 0.
+INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
+  const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
+  const unsigned keys[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
+  uvec x = *first + keys[0], y = *second + keys[1];
+#pragma clang loop unroll(full)
+  for (unsigned round = 0; round < 20; round++) {
+    x += y;
+    y = rotate_left(y, rotations[round % 8]) ^ x;
+    if (round % 4 == 3) {
+      unsigned block = round / 4 + 1;
+      x += keys[block % 3];
+      y += keys[(block + 1) % 3] + block;
+    }
+  }
+  *first = x;
+  *second = y;
+}
+
+// Uniform numbers in [0, 1) of 24 bits. Words are below 2²⁴ after the shift, so the conversion from int is exact.
+INLINE vec uniform(uvec words) { return __builtin_convertvector((ivec)(words >> 8), vec) * splat(0x1p-24f); }
+
+// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 0).
+EXPORT void dropout(const float *input, float *output, usize size, float rate, unsigned key0, unsigned key1) {
+  vec scale = splat(1.0f / (1.0f - rate)), limit = splat(rate);
+  for (usize i = 0; i < size; i += 2 * W) {
+    unsigned j = (unsigned)(i / 2);
+    uvec even = {j, j + 1, j + 2, j + 3}, odd = {0, 0, 0, 0};
+    threefry(key0, key1, &even, &odd);
+    ivec keep_even = uniform(even) >= limit, keep_odd = uniform(odd) >= limit;
+    ivec low = __builtin_shufflevector(keep_even, keep_odd, 0, 4, 1, 5);
+    ivec high = __builtin_shufflevector(keep_even, keep_odd, 2, 6, 3, 7);
+    int rest = size - i < 2 * W ? (int)(size - i) : 2 * W;
+    store_lanes(output + i, (vec)((ivec)(load_lanes(input + i, rest) * scale) & low), rest);
+    if (rest > W)
+      store_lanes(output + i + W, (vec)((ivec)(load_lanes(input + i + W, rest - W) * scale) & high), rest - W);
+  }
+}
+
+// Random words of counters (0, 0), (1, 0), …, for tests against published answers.
+EXPORT void random_words(unsigned key0, unsigned key1, unsigned counter0, unsigned counter1, unsigned *words) {
+  uvec first = splat(0) == splat(1), second = first;
+  first += counter0;
+  second += counter1;
+  threefry(key0, key1, &first, &second);
+  words[0] = first[0];
+  words[1] = second[0];
+}

@@ -1,0 +1,225 @@
+// Matrix products after Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): blocks of both
+// factors are packed so that the innermost loop reads them in order, and a tile of C stays in registers.
+#include "gemm.h"
+#include "thin-product.h"
+
+// 6 rows × 2 vectors: 12 accumulators + 2 vectors of B + 1 broadcast of A fit the 16 registers that V8 uses.
+#define TILE_ROWS 6
+#define TILE_VECTORS 2
+#define TILE_COLUMNS (W * TILE_VECTORS)
+// A panel of B (BLOCK_DEPTH × TILE_COLUMNS floats) stays in the first-level cache, a block of A in the second.
+#define BLOCK_DEPTH 512
+#define BLOCK_ROWS 96
+#define BLOCK_COLUMNS 1024
+
+// LLVM would hoist the broadcasts of all rows out of the row loop, needing more than 16 registers; this keeps the products
+// of one row together.
+#define PIN(row) __asm__ volatile("" : "+r"((row)[0]), "+r"((row)[1]))
+
+// Rows are cut into groups of at most TILE_ROWS, of even height (8 = 4 + 4 rather than 6 + 2).
+struct Groups {
+  int count, height, taller;
+};
+INLINE struct Groups groups_of(int m) {
+  int count = (m + TILE_ROWS - 1) / TILE_ROWS;
+  return (struct Groups){count, count ? m / count : 0, count ? m % count : 0};
+}
+INLINE int group_height(struct Groups g, int index) { return g.height + (index < g.taller); }
+
+// Group of rows, interleaved: packed[k][row]. `rows` is a constant where this is inlined.
+INLINE void pack_group(int rows, const float *a, int a_row, int a_column, float *packed, int depth) {
+  for (int k = 0; k < depth; k++, a += a_column, packed += rows)
+    for (int i = 0; i < rows; i++) packed[i] = a[i * a_row];
+}
+
+INLINE void pack_gathered_group(int rows, const float *const *a, int offset, float *packed, int depth) {
+  for (int k = 0; k < depth; k++, packed += rows)
+    for (int i = 0; i < rows; i++) packed[i] = a[i][offset + k];
+}
+
+#define FOR_HEIGHT(height, CALL) \
+  switch (height) {              \
+    case 6: CALL(6); break;      \
+    case 5: CALL(5); break;      \
+    case 4: CALL(4); break;      \
+    case 3: CALL(3); break;      \
+    case 2: CALL(2); break;      \
+    default: CALL(1); break;     \
+  }
+
+static void pack_left(const float *a, int a_row, int a_column, float *packed, int m, int depth) {
+  struct Groups groups = groups_of(m);
+  for (int g = 0; g < groups.count; g++) {
+    int height = group_height(groups, g);
+#define CALL(rows) pack_group(rows, a, a_row, a_column, packed, depth)
+    FOR_HEIGHT(height, CALL)
+#undef CALL
+    a += height * a_row;
+    packed += height * depth;
+  }
+}
+
+// Panels of TILE_COLUMNS columns: packed[panel][k][column], the last one filled up with zeros.
+static void pack_right(const float *b, int b_row, int b_column, float *packed, int depth, int n) {
+  for (int j = 0; j < n; j += TILE_COLUMNS) {
+    int columns = smaller(TILE_COLUMNS, n - j);
+    const float *source = b + j * b_column;
+    if (columns == TILE_COLUMNS && b_column == 1) {
+      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS) {
+        store(packed, load(source));
+        store(packed + W, load(source + W));
+      }
+    } else if (columns == TILE_COLUMNS) {
+      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column];
+    } else {
+      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = i < columns ? source[i * b_column] : 0.0f;
+    }
+  }
+}
+
+INLINE void finish_row(float *c, vec x, vec y, int columns, int accumulate) {
+  if (columns == TILE_COLUMNS) {
+    store(c, accumulate ? load(c) + x : x);
+    store(c + W, accumulate ? load(c + W) + y : y);
+    return;
+  }
+  for (int i = 0; i < columns; i++) {
+    float value = i < W ? x[i] : y[i - W];
+    c[i] = accumulate ? c[i] + value : value;
+  }
+}
+
+// One tile: `rows` × `panels` panels of B, the second panel `depth * TILE_COLUMNS` floats behind the first.
+INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, int depth, float *c, int c_stride,
+                          int columns, int accumulate) {
+  const float *b2 = b + depth * TILE_COLUMNS;
+  vec sums[TILE_ROWS][2 * TILE_VECTORS];
+  for (int i = 0; i < rows; i++)
+    for (int v = 0; v < panels * TILE_VECTORS; v++) sums[i][v] = splat(0.0f);
+#pragma clang loop unroll(disable)
+  for (int k = 0; k < depth; k++) {
+    vec x = load(b), y = load(b + W), x2, y2;
+    if (panels == 2) x2 = load(b2), y2 = load(b2 + W);
+    for (int i = 0; i < rows; i++) {
+      vec s = load_splat(a + i);
+      sums[i][0] = multiply_add(s, x, sums[i][0]);
+      sums[i][1] = multiply_add(s, y, sums[i][1]);
+      PIN(sums[i]);
+      if (panels == 2) {
+        sums[i][2] = multiply_add(s, x2, sums[i][2]);
+        sums[i][3] = multiply_add(s, y2, sums[i][3]);
+        PIN(sums[i] + 2);
+      }
+    }
+    a += rows;
+    b += TILE_COLUMNS;
+    b2 += TILE_COLUMNS;
+  }
+  for (int i = 0; i < rows; i++) {
+    float *row = c + i * c_stride;
+    finish_row(row, sums[i][0], sums[i][1], smaller(columns, TILE_COLUMNS), accumulate);
+    if (panels == 2) finish_row(row + TILE_COLUMNS, sums[i][2], sums[i][3], columns - TILE_COLUMNS, accumulate);
+  }
+}
+
+// Packed block of A (m rows) times packed panels of B (n columns), both `depth` deep.
+static void multiply_block(const float *a, const float *b, float *c, int c_stride, int m, int depth, int n, int accumulate) {
+  struct Groups groups = groups_of(m);
+  int j = 0;
+  // Few rows leave most accumulators idle: take two panels at once.
+  if (m <= 3) {
+    for (; j + TILE_COLUMNS < n; j += 2 * TILE_COLUMNS) {
+      int columns = smaller(2 * TILE_COLUMNS, n - j);
+      const float *panel = b + j * depth;
+#define CALL(rows) multiply_tile(rows, 2, a, panel, depth, c + j, c_stride, columns, accumulate)
+      switch (m) {
+        case 3: CALL(3); break;
+        case 2: CALL(2); break;
+        default: CALL(1); break;
+      }
+#undef CALL
+    }
+  }
+  for (; j < n; j += TILE_COLUMNS) {
+    const float *panel = b + j * depth, *group = a;
+    float *target = c + j;
+    int columns = smaller(TILE_COLUMNS, n - j);
+    for (int g = 0; g < groups.count; g++) {
+      int height = group_height(groups, g);
+#define CALL(rows) multiply_tile(rows, 1, group, panel, depth, target, c_stride, columns, accumulate)
+      FOR_HEIGHT(height, CALL)
+#undef CALL
+      group += height * depth;
+      target += height * c_stride;
+    }
+  }
+}
+
+EXPORT usize gemm_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
+
+EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride,
+                 int m, int k, int n, int accumulate, float *work) {
+  if (m == 0 || n == 0) return;
+  if (multiply_thin(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate)) return;
+  if (multiply_thin_columns(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate, work)) return;
+  if (k == 0 && !accumulate)
+    for (int i = 0; i < m; i++) zero_floats(c + i * c_stride, n);
+  float *packed_a = work, *packed_b = work + BLOCK_ROWS * BLOCK_DEPTH;
+  for (int n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
+    int columns = smaller(BLOCK_COLUMNS, n - n0);
+    for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
+      int depth = smaller(BLOCK_DEPTH, k - k0);
+      pack_right(b + k0 * b_row + n0 * b_column, b_row, b_column, packed_b, depth, columns);
+      for (int m0 = 0; m0 < m; m0 += BLOCK_ROWS) {
+        int rows = smaller(BLOCK_ROWS, m - m0);
+        pack_left(a + m0 * a_row + k0 * a_column, a_row, a_column, packed_a, rows, depth);
+        multiply_block(packed_a, packed_b, c + m0 * c_stride + n0, c_stride, rows, depth, columns, accumulate || k0 > 0);
+      }
+    }
+  }
+}
+
+INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS; }
+
+usize weights_space(int k, int n, int uses) { return uses > few_uses ? (usize)k * whole_panels(n) : 0; }
+
+struct Weights prepare_weights(const float *source, int row, int column, int k, int n, int uses, float *space) {
+  struct Weights weights = {source, uses > few_uses ? space : 0, row, column, k, n};
+  if (!weights.packed) return weights;
+  for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
+    int depth = smaller(BLOCK_DEPTH, k - k0);
+    pack_right(source + k0 * row, row, column, space, depth, n);
+    space += depth * whole_panels(n);
+  }
+  return weights;
+}
+
+usize multiply_rows_work(int m, int k) { return gemm_work() + (usize)m * k; }
+
+void multiply_rows(const float *const *rows, const struct Weights *weights, float *c, int c_stride, int m, float *work) {
+  int k = weights->k, n = weights->n;
+  if (!weights->packed) {
+    float *gathered = work + gemm_work();
+    for (int i = 0; i < m; i++) copy_floats(gathered + i * k, rows[i], k);
+    gemm(gathered, k, 1, weights->source, weights->row, weights->column, c, c_stride, m, k, n, 0, work);
+    return;
+  }
+  struct Groups groups = groups_of(m);
+  const float *packed = weights->packed;
+  for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
+    int depth = smaller(BLOCK_DEPTH, k - k0);
+    float *group = work;
+    for (int g = 0, first = 0; g < groups.count; g++) {
+      int height = group_height(groups, g);
+#define CALL(count) pack_gathered_group(count, rows + first, k0, group, depth)
+      FOR_HEIGHT(height, CALL)
+#undef CALL
+      first += height;
+      group += height * depth;
+    }
+    multiply_block(work, packed, c, c_stride, m, depth, n, k0 > 0);
+    packed += depth * whole_panels(n);
+  }
+}

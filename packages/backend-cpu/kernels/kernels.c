@@ -1,0 +1,11 @@
+// All kernels as one translation unit: one compilation, and small functions can be inlined across families.
+#include "cross-entropy.c"
+#include "dropout.c"
+#include "elementwise.c"
+#include "embedding.c"
+#include "gemm.c"
+#include "gru.c"
+#include "lstm.c"
+#include "normalization.c"
+#include "optimizer.c"
+#include "rnn.c"

@@ -1,0 +1,181 @@
+/**
+ * A general-purpose allocator over one growing range of addresses: segregated free lists with immediate coalescing, the
+ * two-level segregated fit of Masmano et al. (2004). Allocation and release take constant time, and neighbouring free
+ * blocks are always joined, which bounds fragmentation. Its records live outside the memory that it hands out.
+ */
+
+/** Alignment of every address and unit of every size, in bytes: a cache line. */
+const alignment = 64;
+
+interface Block {
+  /** Position and size in units of `alignment`. */
+  start: number;
+  size: number;
+  free: boolean;
+  /** Neighbours by address. */
+  lower: Block | undefined;
+  upper: Block | undefined;
+  /** Neighbours in the free list. */
+  previous: Block | undefined;
+  next: Block | undefined;
+}
+
+const smallSizes = 16;
+const binCount = smallSizes + 8 * 28;
+
+/** Sizes below 16 have a list each; above, every power of two is cut into 8 lists. */
+function binOf(size: number): number {
+  if (size < smallSizes) return size;
+  const power = 31 - Math.clz32(size);
+  return smallSizes + (power - 4) * 8 + ((size >>> (power - 3)) & 7);
+}
+
+/** The first list all of whose blocks hold `size`. */
+function fittingBin(size: number): number {
+  if (size < smallSizes) return size;
+  const power = 31 - Math.clz32(size);
+  return binOf(size + 2 ** (power - 3) - 1);
+}
+
+/** How many bytes are handed out and managed. */
+export interface AllocatorUsage {
+  readonly allocatedBytes: number;
+  readonly allocatedBlocks: number;
+  readonly reservedBytes: number;
+}
+
+export class Allocator {
+  readonly #free: (Block | undefined)[] = new Array(binCount).fill(undefined);
+  readonly #occupied: Int32Array = new Int32Array(Math.ceil(binCount / 32));
+  readonly #used = new Map<number, Block>();
+  readonly #grow: (bytes: number) => number;
+  readonly #start: number;
+  #end: number;
+  #last: Block | undefined;
+  #allocated = 0;
+
+  /**
+   * Manages the addresses `[start, end)`. `grow(bytes)` is called when at least `bytes` more are needed at the end; it
+   * returns how many bytes it added (0 when there are no more).
+   */
+  constructor({ start, end, grow }: { start: number; end: number; grow: (bytes: number) => number }) {
+    this.#start = Math.ceil(start / alignment);
+    this.#end = this.#start;
+    this.#grow = grow;
+    this.#extend(Math.floor(end / alignment) - this.#start);
+  }
+
+  get usage(): AllocatorUsage {
+    return {
+      allocatedBytes: this.#allocated * alignment,
+      allocatedBlocks: this.#used.size,
+      reservedBytes: (this.#end - this.#start) * alignment,
+    };
+  }
+
+  /** Address of a block of at least `bytes`, or `undefined` when the memory is exhausted. Its content is arbitrary. */
+  allocate(bytes: number): number | undefined {
+    const size = Math.max(1, Math.ceil(bytes / alignment));
+    const block = this.#find(size) ?? this.#findAfterGrowth(size);
+    if (block === undefined) return undefined;
+    this.#unlink(block);
+    if (block.size > size) this.#split(block, size);
+    block.free = false;
+    this.#allocated += block.size;
+    this.#used.set(block.start, block);
+    return block.start * alignment;
+  }
+
+  /** Gives the block at `address` back. Throws when no block was handed out there. */
+  release(address: number): void {
+    let block = this.#used.get(address / alignment);
+    if (block === undefined) throw new Error(`Allocator.release: no block at address ${address}.`);
+    this.#used.delete(block.start);
+    this.#allocated -= block.size;
+    if (block.lower?.free) block = this.#join(block.lower, block);
+    if (block.upper?.free) block = this.#join(block, block.upper);
+    this.#link(block);
+  }
+
+  #find(size: number): Block | undefined {
+    const first = fittingBin(size);
+    for (let word = first >>> 5; word < this.#occupied.length; word++) {
+      const mask = word === first >>> 5 ? -1 << (first & 31) : -1;
+      const bits = this.#occupied[word]! & mask;
+      if (bits !== 0) return this.#free[word * 32 + 31 - Math.clz32(bits & -bits)];
+    }
+    // Blocks of the list below may be large enough too.
+    for (let block = this.#free[binOf(size)]; block !== undefined; block = block.next) {
+      if (block.size >= size) return block;
+    }
+    return undefined;
+  }
+
+  #findAfterGrowth(size: number): Block | undefined {
+    const atEnd = this.#last?.free ? this.#last.size : 0;
+    const added = Math.floor(this.#grow((size - atEnd) * alignment) / alignment);
+    if (added > 0) this.#extend(added);
+    return this.#last?.free && this.#last.size >= size ? this.#last : undefined;
+  }
+
+  #extend(size: number): void {
+    if (this.#last?.free) {
+      this.#unlink(this.#last);
+      this.#last.size += size;
+    } else {
+      const block: Block = {
+        ...{ start: this.#end, size, free: true },
+        ...{ lower: this.#last, upper: undefined, previous: undefined, next: undefined },
+      };
+      if (this.#last) this.#last.upper = block;
+      this.#last = block;
+    }
+    this.#end += size;
+    this.#link(this.#last);
+  }
+
+  #split(block: Block, size: number): void {
+    const rest: Block = {
+      ...{ start: block.start + size, size: block.size - size, free: true },
+      ...{ lower: block, upper: block.upper, previous: undefined, next: undefined },
+    };
+    if (block.upper) block.upper.lower = rest;
+    else this.#last = rest;
+    block.upper = rest;
+    block.size = size;
+    this.#link(rest);
+  }
+
+  /** Joins two neighbours into the lower one; whichever is in a free list leaves it. */
+  #join(lower: Block, upper: Block): Block {
+    if (lower.free) this.#unlink(lower);
+    if (upper.free) this.#unlink(upper);
+    lower.size += upper.size;
+    lower.upper = upper.upper;
+    if (upper.upper) upper.upper.lower = lower;
+    else this.#last = lower;
+    return lower;
+  }
+
+  #link(block: Block): void {
+    const bin = binOf(block.size);
+    const head = this.#free[bin];
+    block.free = true;
+    block.previous = undefined;
+    block.next = head;
+    if (head) head.previous = block;
+    this.#free[bin] = block;
+    this.#occupied[bin >>> 5]! |= 1 << (bin & 31);
+  }
+
+  #unlink(block: Block): void {
+    const bin = binOf(block.size);
+    if (block.previous) block.previous.next = block.next;
+    else this.#free[bin] = block.next;
+    if (block.next) block.next.previous = block.previous;
+    if (this.#free[bin] === undefined) this.#occupied[bin >>> 5]! &= ~(1 << (bin & 31));
+    block.previous = undefined;
+    block.next = undefined;
+    block.free = false;
+  }
+}

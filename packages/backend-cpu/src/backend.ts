@@ -1,0 +1,170 @@
+/**
+ * The backend: tensor values as views into one WebAssembly memory, everything else as in the stock CPU backend.
+ */
+
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Address, Kernels } from './kernels.ts';
+import { KernelMemory } from './memory.ts';
+import { type KernelInfo, loadKernels } from './wasm.ts';
+
+type Values = backend_util.BackendValues;
+type NumericArray = Float32Array | Int32Array | Uint8Array;
+
+const arrayTypes: { float32: typeof Float32Array; int32: typeof Int32Array; bool: typeof Uint8Array } = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+};
+type NumericType = keyof typeof arrayTypes;
+
+/**
+ * Values of one tensor: a JavaScript array as a kernel in JavaScript left it, or a block in the memory. JavaScript kernels
+ * read `values` either way.
+ */
+class Entry {
+  readonly dtype: DataType;
+  refCount: number;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  address: Address = 0;
+  readonly #memory: KernelMemory;
+  #values: Values | undefined;
+  #length: number;
+
+  constructor(memory: KernelMemory, dtype: DataType, values: Values | undefined, refCount: number) {
+    this.#memory = memory;
+    this.dtype = dtype;
+    this.refCount = refCount;
+    this.#values = values;
+    this.#length = values?.length ?? 0;
+  }
+
+  get values(): Values | undefined {
+    const values = this.#values;
+    // Memory that is not shared detaches its views when it grows.
+    if (
+      this.address !== 0 &&
+      (values === undefined || (values as NumericArray).buffer !== this.#memory.memory.buffer)
+    ) {
+      this.#values = this.#view();
+    }
+    return this.#values;
+  }
+
+  /** A new block of `length` arbitrary values. */
+  reserve(length: number): void {
+    this.address = this.#memory.allocate(length * arrayTypes[this.dtype as NumericType].BYTES_PER_ELEMENT);
+    this.#length = length;
+    this.#values = undefined;
+  }
+
+  /** Copies the values into the memory, if they are not there. */
+  moveIn(): Address {
+    if (this.address !== 0) return this.address;
+    const values = this.#values as NumericArray | undefined;
+    this.reserve(this.#length);
+    if (values !== undefined) (this.values as NumericArray).set(values);
+    return this.address;
+  }
+
+  release(): void {
+    if (this.address !== 0) this.#memory.release(this.address);
+    this.address = 0;
+    this.#values = undefined;
+  }
+
+  #view(): NumericArray {
+    return new arrayTypes[this.dtype as NumericType](this.#memory.buffer, this.address, this.#length);
+  }
+}
+
+/** A TensorFlow.js backend whose kernels are compiled C, on one memory shared with the stock JavaScript kernels. */
+export class OstinatoCpuBackend extends MathBackendCPU {
+  /** Which kernels run, and why. */
+  readonly info: KernelInfo;
+  /** @internal The kernels, over addresses from `addressOf` and `KernelCall`. */
+  readonly kernels: Kernels;
+  /** @internal */
+  readonly kernelMemory: KernelMemory;
+
+  /**
+   * `maximumPages`: the most pages of 64 kB that tensors may take; by default all that 32-bit addresses reach, 4 GB.
+   * `sharedMemory`: false for memory that other threads cannot see; by default shared where this environment has it.
+   */
+  constructor({ maximumPages, sharedMemory }: { maximumPages?: number; sharedMemory?: boolean } = {}) {
+    super();
+    this.kernelMemory = new KernelMemory({
+      ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),
+      ...(sharedMemory === undefined ? {} : { shared: sharedMemory }),
+    });
+    const { kernels, info } = loadKernels(this.kernelMemory);
+    this.kernels = kernels;
+    this.info = info;
+  }
+
+  override write(values: Values, _shape: number[], dtype: DataType): object {
+    const dataId = {};
+    this.#store(dataId, values, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: object, values: Values, _shape: number[], dtype: DataType, refCount: number): void {
+    this.#store(dataId, values, dtype, refCount);
+  }
+
+  #store(dataId: object, values: Values | undefined, dtype: DataType, refCount: number): void {
+    // Some JavaScript kernels (slice) return a part of their input's array, which may be disposed before the result.
+    const isPart = ArrayBuffer.isView(values) && this.kernelMemory.owns(values);
+    this.data.set(dataId, new Entry(this.kernelMemory, dtype, isPart ? values.slice() : values, refCount) as never);
+  }
+
+  #entry(dataId: object): Entry {
+    return this.data.get(dataId) as unknown as Entry;
+  }
+
+  /**
+   * @internal Address of a tensor's values, moved into the memory if they are not there; undefined when they are stored as
+   * another dtype than the tensor's. The stock `Cast` from int32 to float32 only relabels them.
+   */
+  addressOf(tensor: TensorInfo): Address | undefined {
+    const entry = this.#entry(tensor.dataId);
+    return entry.dtype === tensor.dtype ? entry.moveIn() : undefined;
+  }
+
+  /** @internal A new tensor of arbitrary values in the memory. */
+  reserve(shape: number[], dtype: NumericType): TensorInfo {
+    const dataId = {};
+    const entry = new Entry(this.kernelMemory, dtype, undefined, 1);
+    entry.reserve(shape.reduce((size, dimension) => size * dimension, 1));
+    this.data.set(dataId, entry as never);
+    return { dataId, shape, dtype };
+  }
+
+  /** A copy of the values: views into memory that is used again never reach the user. */
+  override readSync(dataId: object): Values {
+    const values = super.readSync(dataId);
+    return ArrayBuffer.isView(values) && this.kernelMemory.owns(values) ? values.slice() : values;
+  }
+
+  override async read(dataId: object): Promise<Values> {
+    return this.readSync(dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.#entry(dataId);
+    const disposed = super.disposeData(dataId, force);
+    if (disposed) entry.release();
+    return disposed;
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[]; allocatedBytes: number; reservedBytes: number } {
+    const { allocatedBytes, reservedBytes } = this.kernelMemory.usage;
+    return { unreliable: false, reasons: [], allocatedBytes, reservedBytes };
+  }
+}
+
+/** Whether kernels of this backend can work on the tensor's values. */
+export function isFloat32(tensor: TensorInfo): boolean {
+  return tensor.dtype === 'float32';
+}

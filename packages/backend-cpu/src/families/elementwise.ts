@@ -1,0 +1,150 @@
+/**
+ * Arithmetic and functions on every element, with the stock JavaScript kernel for whatever is not float32 or broadcasts in
+ * an unusual way; `OstinatoGelu`, `OstinatoDropout`.
+ */
+
+import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { isFloat32 } from '../backend.ts';
+import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+
+/** Codes of `enum Binary` in kernels/elementwise.c. */
+const binaryOperations = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 };
+
+/** Codes of `enum Unary` in kernels/elementwise.c. */
+const unaryOperations = { Square: 0, Sqrt: 1, Exp: 2, Tanh: 3, Sigmoid: 4, Relu: 5, Neg: 6, Abs: 7, Relu6: 10 };
+const gelu = { none: 8, tanh: 9 };
+
+/** Codes of the activations that a fused matrix product may end with. */
+export const activations: Record<string, number | undefined> = { relu: 5, relu6: 10, sigmoid: 4, tanh: 3 };
+
+/** How the operands of a broadcast binary operation lie in rows × columns; strides are 0 or the natural ones. */
+export interface BroadcastPlan {
+  rows: number;
+  columns: number;
+  aRow: number;
+  aColumn: number;
+  bRow: number;
+  bColumn: number;
+}
+
+const wholePlan = (columns: number): BroadcastPlan => ({ rows: 1, columns, aRow: 0, aColumn: 1, bRow: 0, bColumn: 1 });
+
+/**
+ * Whether the output is rows × columns such that each operand is whole, one row, one column or one value; the usual cases of
+ * broadcasting are. The split is the one of the smaller operand.
+ */
+export function broadcastPlan(
+  a: readonly number[],
+  b: readonly number[],
+  out: readonly number[],
+): BroadcastPlan | undefined {
+  const size = util.sizeFromShape([...out]);
+  for (let axis = 0; axis <= out.length; axis++) {
+    const rows = util.sizeFromShape(out.slice(0, axis));
+    const columns = size / Math.max(rows, 1);
+    const [left, right] = [a, b].map(shape => operandStrides(shape, out, axis, columns));
+    if (!left || !right) continue;
+    return { rows, columns, aRow: left.row, aColumn: left.column, bRow: right.row, bColumn: right.column };
+  }
+  return undefined;
+}
+
+/** Strides of an operand when the output is cut into rows and columns at `axis`; undefined when it does not fit. */
+function operandStrides(shape: readonly number[], out: readonly number[], axis: number, columns: number) {
+  const padded = [...new Array<number>(out.length - shape.length).fill(1), ...shape];
+  const whole = (from: number, to: number) => padded.slice(from, to).every((size, index) => size === out[from + index]);
+  const single = (from: number, to: number) => padded.slice(from, to).every(size => size === 1);
+  const column = whole(axis, out.length) ? 1 : single(axis, out.length) ? 0 : undefined;
+  const repeated = single(0, axis);
+  if (column === undefined || !(repeated || whole(0, axis))) return undefined;
+  return { row: repeated ? 0 : column === 1 ? columns : 1, column };
+}
+
+function defineBinary(name: keyof typeof binaryOperations): void {
+  defineKernel(name, (call, inputs, attributes) => {
+    const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
+    if (!isFloat32(a) || !isFloat32(b)) return runStock(name, call, inputs, attributes);
+    const same = util.arraysEqual(a.shape, b.shape);
+    const shape = same ? a.shape : broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const size = util.sizeFromShape(shape);
+    const plan = same ? wholePlan(size) : broadcastPlan(a.shape, b.shape, shape);
+    if (!plan || size === 0) return runStock(name, call, inputs, attributes);
+    const out = call.output(shape);
+    call.kernels.binary(
+      ...([binaryOperations[name], call.input(a), plan.aRow, plan.aColumn] as const),
+      ...([call.input(b), plan.bRow, plan.bColumn, call.input(out), plan.rows, plan.columns] as const),
+    );
+    return out;
+  });
+}
+
+function unary(call: KernelCall, operation: number, x: TensorInfo): TensorInfo {
+  const out = call.output(x.shape);
+  call.kernels.unary(operation, call.input(x), call.input(out), util.sizeFromShape(x.shape));
+  return out;
+}
+
+function defineUnary(name: keyof typeof unaryOperations): void {
+  defineKernel(name, (call, inputs, attributes) => {
+    const { x } = inputs as { x: TensorInfo };
+    return isFloat32(x) ? unary(call, unaryOperations[name], x) : runStock(name, call, inputs, attributes);
+  });
+}
+
+/** Softmax over the last axis, as the stock kernel. */
+function softmax(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { logits } = inputs as { logits: TensorInfo };
+  const { dim } = attributes as { dim: number };
+  const rank = logits.shape.length;
+  if (!isFloat32(logits) || (dim !== rank - 1 && dim !== -1))
+    return runStock('Softmax', call, inputs, attributes) as TensorInfo;
+  const columns = logits.shape[rank - 1]!;
+  const out = call.output(logits.shape);
+  const rows = util.sizeFromShape(logits.shape.slice(0, -1));
+  if (columns > 0) call.kernels.softmax(call.input(logits), call.input(out), rows, columns);
+  return out;
+}
+
+/** Σ of float32 tensors of one shape. */
+function addN(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const tensors = Object.values(inputs);
+  const [first, second, ...rest] = tensors as [TensorInfo, ...TensorInfo[]];
+  if (!tensors.every(isFloat32) || !second) return runStock('AddN', call, inputs, attributes) as TensorInfo;
+  const out = call.output(first.shape);
+  const [target, size] = [call.input(out), util.sizeFromShape(first.shape)];
+  call.kernels.binary(binaryOperations.Add, call.input(first), 0, 1, call.input(second), 0, 1, target, 1, size);
+  for (const tensor of rest) {
+    call.kernels.binary(binaryOperations.Add, target, 0, 1, call.input(tensor), 0, 1, target, 1, size);
+  }
+  return out;
+}
+
+/** input, dOutput → dInput. */
+function geluGradient(call: KernelCall, inputs: Inputs, { approximate }: Attributes): TensorInfo {
+  const { input, dOutput } = inputs as Record<'input' | 'dOutput', TensorInfo>;
+  const dInput = call.output(input.shape);
+  const size = util.sizeFromShape(input.shape);
+  const isTanh = Number(approximate === 'tanh');
+  call.kernels.gelu_backward(isTanh, call.input(input), call.input(dOutput), call.input(dInput), size);
+  return dInput;
+}
+
+function dropout(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { input } = inputs as { input: TensorInfo };
+  const { rate, key } = attributes as { rate: number; key: [number, number] };
+  const output = call.output(input.shape);
+  call.kernels.dropout(call.input(input), call.input(output), util.sizeFromShape(input.shape), rate, key[0], key[1]);
+  return output;
+}
+
+export function defineElementwise(): void {
+  for (const name of Object.keys(binaryOperations)) defineBinary(name as keyof typeof binaryOperations);
+  for (const name of Object.keys(unaryOperations)) defineUnary(name as keyof typeof unaryOperations);
+  defineKernel('Softmax', softmax);
+  defineKernel('AddN', addN);
+  defineKernel('OstinatoGelu', (call, { input }, { approximate }) =>
+    unary(call, gelu[approximate as 'none' | 'tanh'], input!),
+  );
+  defineKernel('OstinatoGeluGrad', geluGradient);
+  defineKernel('OstinatoDropout', dropout);
+}

@@ -1,0 +1,118 @@
+/**
+ * Matrix products: `BatchMatMul` and `_FusedMatMul`. Every transposition is a pair of strides; a batch is a loop.
+ */
+
+import { broadcast_util, getKernel, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { isFloat32 } from '../backend.ts';
+import { type Attributes, backendName, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+import { activations, broadcastPlan } from './elementwise.ts';
+
+interface Product {
+  a: TensorInfo;
+  b: TensorInfo;
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
+/** C = op(A)·op(B) (+ bias row): [..., m, k] × [..., k, n] → [..., m, n], batch dimensions broadcast. */
+function product(call: KernelCall, { a, b, transposeA, transposeB }: Product): TensorInfo {
+  const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
+  const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
+  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const [inner, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  util.assert(
+    k === inner,
+    () =>
+      `Error in matMul: inner shapes (${k}) and (${inner}) of Tensors with shapes ${a.shape} and ${b.shape} and ` +
+      `transposeA=${transposeA} and transposeB=${transposeB} must match.`,
+  );
+  const aBatch = a.shape.slice(0, -2);
+  const bBatch = b.shape.slice(0, -2);
+  const batch = broadcast_util.assertAndGetBroadcastShape(aBatch, bBatch);
+  const out = call.output([...batch, m, n]);
+  const offsetsA = batchOffsets(aBatch, batch, 4 * m * k);
+  const offsetsB = batchOffsets(bBatch, batch, 4 * k * n);
+  const work = call.scratch(call.kernels.gemm_work());
+  const [addressA, addressB, addressC] = [call.input(a), call.input(b), call.input(out)];
+  const [aRow, aColumn] = transposeA ? [1, m] : [k, 1];
+  const [bRow, bColumn] = transposeB ? [1, k] : [n, 1];
+  for (let i = 0; i < offsetsA.length; i++) {
+    const left = addressA + offsetsA[i]!;
+    const right = addressB + offsetsB[i]!;
+    call.kernels.gemm(left, aRow, aColumn, right, bRow, bColumn, addressC + 4 * m * n * i, n, m, k, n, 0, work);
+  }
+  return out;
+}
+
+/** Byte offset of each matrix of the broadcast batch in an operand whose own batch dimensions are `own`. */
+function batchOffsets(own: readonly number[], batch: readonly number[], matrixBytes: number): number[] {
+  let offsets = [0];
+  const missing = batch.length - own.length;
+  for (const [axis, size] of batch.entries()) {
+    const ownSize = axis < missing ? 1 : own[axis - missing]!;
+    const stride = ownSize === 1 ? 0 : matrixBytes * util.sizeFromShape(own.slice(axis - missing + 1));
+    offsets = offsets.flatMap(offset => Array.from({ length: size }, (_, index) => offset + index * stride));
+  }
+  return offsets;
+}
+
+interface FusedAttributes {
+  transposeA: boolean;
+  transposeB: boolean;
+  activation?: string;
+  leakyreluAlpha?: number;
+}
+
+/** Activations that take an operand of their own run as kernels after the product. */
+const laterActivations: Record<string, string | undefined> = { prelu: 'Prelu', leakyrelu: 'LeakyRelu', elu: 'Elu' };
+
+/** activation(op(A)·op(B) + bias); the bias broadcasts to the product's shape. */
+function fusedProduct(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { a, b, bias, preluActivationWeights } = inputs as Record<'a' | 'b', TensorInfo> &
+    Partial<Record<'bias' | 'preluActivationWeights', TensorInfo>>;
+  const { activation, leakyreluAlpha, ...transposes } = attributes as unknown as FusedAttributes;
+  if (!isFloat32(a) || !isFloat32(b) || (bias && !isFloat32(bias))) {
+    return runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo;
+  }
+  const out = product(call, { a, b, ...transposes });
+  const size = util.sizeFromShape(out.shape);
+  const target = call.input(out);
+  if (bias && size > 0) {
+    const plan = broadcastPlan(out.shape, bias.shape, out.shape);
+    if (!plan) {
+      call.backend.disposeData(out.dataId);
+      return runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo;
+    }
+    const { aRow, aColumn, bRow, bColumn, rows, columns } = plan;
+    call.kernels.binary(0, target, aRow, aColumn, call.input(bias), bRow, bColumn, target, rows, columns);
+  }
+  const code = activations[activation ?? 'linear'];
+  if (code !== undefined) call.kernels.unary(code, target, target, size);
+  const later = laterActivations[activation ?? 'linear'];
+  if (later === undefined) return out;
+  const operands = preluActivationWeights ? { x: out, alpha: preluActivationWeights } : { x: out };
+  return finishElsewhere(call, out, later, operands, { alpha: leakyreluAlpha });
+}
+
+/** Another kernel of this backend on an intermediate result, which is disposed. */
+function finishElsewhere(
+  call: KernelCall,
+  intermediate: TensorInfo,
+  name: string,
+  inputs: Inputs,
+  attributes = {},
+): TensorInfo {
+  const { kernelFunc } = getKernel(name, backendName);
+  const result = kernelFunc({ inputs, backend: call.backend, attrs: attributes }) as TensorInfo;
+  call.backend.disposeData(intermediate.dataId);
+  return result;
+}
+
+export function defineMatrixProducts(): void {
+  defineKernel('BatchMatMul', (call, inputs, attributes) => {
+    const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
+    if (!isFloat32(a) || !isFloat32(b)) return runStock('BatchMatMul', call, inputs, attributes);
+    return product(call, { a, b, ...(attributes as unknown as { transposeA: boolean; transposeB: boolean }) });
+  });
+  defineKernel('_FusedMatMul', fusedProduct);
+}

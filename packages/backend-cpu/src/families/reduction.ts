@@ -1,0 +1,63 @@
+/**
+ * `Sum` over any run of adjacent axes, and `Transpose` of the last two axes; the stock JavaScript kernel for the rest.
+ */
+
+import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { isFloat32 } from '../backend.ts';
+import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+
+function sum(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { x } = inputs as { x: TensorInfo };
+  const { axis, keepDims } = attributes as { axis: number | number[] | null; keepDims: boolean };
+  const axes = util.parseAxisParam(axis ?? x.shape.map((_, index) => index), x.shape).sort((a, b) => a - b);
+  const first = axes[0] ?? 0;
+  const adjacent = axes.every((value, index) => value === first + index);
+  const size = util.sizeFromShape(x.shape);
+  if (!isFloat32(x) || !adjacent || axes.length === 0 || size === 0) {
+    return runStock('Sum', call, inputs, attributes) as TensorInfo;
+  }
+  const end = first + axes.length;
+  const [outer, middle, inner] = [x.shape.slice(0, first), x.shape.slice(first, end), x.shape.slice(end)];
+  const out = call.output([...outer, ...(keepDims ? middle.map(() => 1) : []), ...inner]);
+  const [rows, reduced, columns] = [outer, middle, inner].map(shape => util.sizeFromShape(shape)) as [
+    number,
+    number,
+    number,
+  ];
+  if (columns === 1) call.kernels.sum_inner(call.input(x), call.input(out), rows, reduced);
+  else call.kernels.sum_middle(call.input(x), call.input(out), rows, reduced, columns);
+  return out;
+}
+
+function transpose(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { x } = inputs as { x: TensorInfo };
+  const { perm } = attributes as { perm: number[] };
+  const rank = x.shape.length;
+  const swapsLastTwo =
+    rank >= 2 && perm.every((axis, index) => axis === (index < rank - 2 ? index : 2 * rank - 3 - index));
+  const keepsLast = rank >= 2 && rank <= 8 && perm[rank - 1] === rank - 1 && util.sizeFromShape(x.shape) > 0;
+  if (isFloat32(x) && keepsLast) return permute(call, x, perm);
+  if (!isFloat32(x) || !swapsLastTwo) return runStock('Transpose', call, inputs, attributes) as TensorInfo;
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  const batch = x.shape.slice(0, -2);
+  const out = call.output([...batch, columns, rows]);
+  call.kernels.transpose(call.input(x), call.input(out), util.sizeFromShape(batch), rows, columns);
+  return out;
+}
+
+/** Transposition of all axes but the last, as of attention heads: [B, T, N, K] → [B, N, T, K]. */
+function permute(call: KernelCall, x: TensorInfo, perm: number[]): TensorInfo {
+  const outer = perm.slice(0, -1);
+  const out = call.output(perm.map(axis => x.shape[axis]!));
+  const plan = call.scratch(2 * outer.length);
+  const steps = outer.flatMap(axis => [x.shape[axis]!, util.sizeFromShape(x.shape.slice(axis + 1, -1))]);
+  const addresses = [call.input(x), call.input(out), plan] as const;
+  new Int32Array(call.backend.kernelMemory.buffer, plan, steps.length).set(steps);
+  call.kernels.permute(...addresses, outer.length, x.shape.at(-1)!);
+  return out;
+}
+
+export function defineReductions(): void {
+  defineKernel('Sum', sum);
+  defineKernel('Transpose', transpose);
+}

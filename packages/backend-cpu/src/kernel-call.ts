@@ -1,0 +1,121 @@
+/**
+ * One call of a kernel: where its operands lie, its outputs and scratch memory. What was taken is given back when the kernel
+ * throws, so that an exhausted memory leaves every tensor as it was.
+ */
+
+import {
+  getKernel,
+  type KernelConfig,
+  type NamedAttrMap,
+  registerKernel,
+  type TensorInfo,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
+import type { OstinatoCpuBackend } from './backend.ts';
+import type { Address, Kernels } from './kernels.ts';
+
+/** Name that the backend is registered under. */
+export const backendName = 'ostinato-cpu';
+
+export type Inputs = Record<string, TensorInfo>;
+export type Attributes = Record<string, unknown>;
+
+export class KernelCall {
+  readonly backend: OstinatoCpuBackend;
+  readonly #outputs: TensorInfo[] = [];
+  readonly #scratch: Address[] = [];
+
+  constructor(backend: OstinatoCpuBackend) {
+    this.backend = backend;
+  }
+
+  get kernels(): Kernels {
+    return this.backend.kernels;
+  }
+
+  /** Address of an input or output, float32 or int32 as the tensor says. */
+  input(tensor: TensorInfo): Address {
+    return this.backend.addressOf(tensor) ?? this.#converted(tensor);
+  }
+
+  /** Values that are stored as another dtype, converted for the time of the call. */
+  #converted(tensor: TensorInfo): Address {
+    const values = this.values(tensor);
+    const address = this.scratch(values.length);
+    const View = tensor.dtype === 'int32' ? Int32Array : Float32Array;
+    new View(this.backend.kernelMemory.buffer, address, values.length).set(values);
+    return address;
+  }
+
+  /** Address of an optional input, 0 when it is absent: of shape `[0]`. */
+  optional(tensor: TensorInfo | undefined): Address {
+    return tensor === undefined || (tensor.shape.length === 1 && tensor.shape[0] === 0) ? 0 : this.input(tensor);
+  }
+
+  /** A new output of arbitrary values; `address` gives its place. */
+  output(shape: readonly number[]): TensorInfo {
+    const tensor = this.backend.reserve([...shape], 'float32');
+    this.#outputs.push(tensor);
+    return tensor;
+  }
+
+  /** A new output that starts as a copy of `source`. */
+  copyOf(source: TensorInfo): TensorInfo {
+    const tensor = this.output(source.shape);
+    const from = this.input(source);
+    const bytes = new Uint8Array(this.backend.kernelMemory.buffer);
+    bytes.copyWithin(
+      this.input(tensor),
+      from,
+      from + 4 * source.shape.reduce((size, dimension) => size * dimension, 1),
+    );
+    return tensor;
+  }
+
+  /** Scratch memory for the time of the call. */
+  scratch(floats: number): Address {
+    const address = this.backend.kernelMemory.allocate(4 * floats);
+    this.#scratch.push(address);
+    return address;
+  }
+
+  /** Values of an input, in the memory or not. */
+  values(tensor: TensorInfo): ArrayLike<number> {
+    return this.backend.data.get(tensor.dataId).values as ArrayLike<number>;
+  }
+
+  run<Result>(body: (call: KernelCall) => Result): Result {
+    try {
+      return body(this);
+    } catch (error) {
+      for (const output of this.#outputs) this.backend.disposeData(output.dataId);
+      throw error;
+    } finally {
+      for (const address of this.#scratch) this.backend.kernelMemory.release(address);
+    }
+  }
+}
+
+/** A kernel of this backend: inputs, attributes → output(s). */
+export type KernelBody = (call: KernelCall, inputs: Inputs, attributes: Attributes) => TensorInfo | TensorInfo[];
+
+/** Registers a kernel, in place of the stock one where there is one. */
+export function defineKernel(kernelName: string, body: KernelBody): void {
+  if (getKernel(kernelName, backendName)) unregisterKernel(kernelName, backendName);
+  const kernelFunc = (({ inputs, backend, attrs }) =>
+    new KernelCall(backend as OstinatoCpuBackend).run(call =>
+      body(call, inputs as Inputs, (attrs ?? {}) as Attributes),
+    )) as KernelConfig['kernelFunc'];
+  registerKernel({ kernelName, backendName, kernelFunc });
+}
+
+/** Runs the stock JavaScript kernel on this backend's values. */
+export function runStock(
+  kernelName: string,
+  call: KernelCall,
+  inputs: Inputs,
+  attributes: Attributes,
+): TensorInfo | TensorInfo[] {
+  const { kernelFunc } = getKernel(kernelName, 'cpu');
+  return kernelFunc({ inputs, backend: call.backend, attrs: attributes as NamedAttrMap });
+}

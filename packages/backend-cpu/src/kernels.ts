@@ -1,0 +1,45 @@
+/**
+ * The seam between this backend and its kernels: functions over addresses in one memory. Arguments are in the order of the
+ * C functions in `kernels/`, where they are described; an address of 0 means that an optional operand is absent.
+ */
+
+/** A byte address in the backend's memory. */
+export type Address = number;
+
+/** `*Work` functions give the floats of scratch memory that the kernel of that name needs. */
+// biome-ignore format: one kernel a line, as a table.
+export interface Kernels {
+  gemm_work(): number;
+  gemm(a: Address, aRow: number, aColumn: number, b: Address, bRow: number, bColumn: number, c: Address, cStride: number, m: number, k: number, n: number, accumulate: number, work: Address): void;
+  lstm_forward_work(padded: number, batch: number, time: number, inputs: number, hidden: number, outputs: number, projected: number): number;
+  lstm_forward(input: Address, inputWeight: Address, recurrentWeight: Address, bias: Address, initialHidden: Address, initialCell: Address, projection: Address, lengths: Address, output: Address, hiddenState: Address, cellState: Address, gates: Address, cells: Address, batch: number, time: number, inputs: number, hidden: number, outputs: number, reverse: number, scratch: Address): void;
+  lstm_backward_work(padded: number, batch: number, time: number, inputs: number, hidden: number, outputs: number, projected: number): number;
+  lstm_backward(input: Address, inputWeight: Address, recurrentWeight: Address, initialHidden: Address, initialCell: Address, projection: Address, lengths: Address, output: Address, gates: Address, cells: Address, dOutput: Address, dHiddenState: Address, dCellState: Address, dInput: Address, dInputWeight: Address, dRecurrentWeight: Address, dBias: Address, dProjection: Address, batch: number, time: number, inputs: number, hidden: number, outputs: number, reverse: number, scratch: Address): void;
+  rnn_forward_work(padded: number, batch: number, time: number, inputs: number, hidden: number): number;
+  rnn_forward(input: Address, inputWeight: Address, recurrentWeight: Address, bias: Address, initialHidden: Address, lengths: Address, output: Address, hiddenState: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, rectified: number, scratch: Address): void;
+  rnn_backward_work(padded: number, batch: number, time: number, inputs: number, hidden: number): number;
+  rnn_backward(input: Address, inputWeight: Address, recurrentWeight: Address, initialHidden: Address, lengths: Address, output: Address, dOutput: Address, dHiddenState: Address, dInput: Address, dInputWeight: Address, dRecurrentWeight: Address, dBias: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, rectified: number, scratch: Address): void;
+  gru_forward_work(padded: number, batch: number, time: number, inputs: number, hidden: number, resetAfter: number): number;
+  gru_forward(input: Address, inputWeight: Address, recurrentWeight: Address, bias: Address, recurrentBias: Address, initialHidden: Address, lengths: Address, output: Address, hiddenState: Address, gates: Address, extra: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, resetAfter: number, scratch: Address): void;
+  gru_backward_work(padded: number, batch: number, time: number, inputs: number, hidden: number, resetAfter: number): number;
+  gru_backward(input: Address, inputWeight: Address, recurrentWeight: Address, initialHidden: Address, lengths: Address, output: Address, gates: Address, extra: Address, dOutput: Address, dHiddenState: Address, dInput: Address, dInputWeight: Address, dRecurrentWeight: Address, dBias: Address, dRecurrentBias: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, resetAfter: number, scratch: Address): void;
+  embedding_gather(table: Address, ids: Address, output: Address, rows: number, width: number): void;
+  embedding_scatter(ids: Address, dOutput: Address, dTable: Address, rows: number, width: number, vocabulary: number, padding: number): void;
+  cross_entropy_forward(logits: Address, labels: Address, weights: Address, losses: Address, logSumExp: Address, rows: number, classes: number, smoothing: number, hasIgnored: number, ignored: number): void;
+  cross_entropy_backward(logits: Address, labels: Address, weights: Address, logSumExp: Address, dLosses: Address, dLogits: Address, rows: number, classes: number, smoothing: number, hasIgnored: number, ignored: number): void;
+  layer_norm_forward(input: Address, gain: Address, bias: Address, output: Address, means: Address, inverses: Address, rows: number, width: number, epsilon: number): void;
+  layer_norm_backward(input: Address, gain: Address, means: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, dBias: Address, rows: number, width: number): void;
+  rms_norm_forward(input: Address, gain: Address, output: Address, inverses: Address, rows: number, width: number, epsilon: number): void;
+  rms_norm_backward(input: Address, gain: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, rows: number, width: number): void;
+  gelu_backward(tanhForm: number, x: Address, dOutput: Address, dInput: Address, size: number): void;
+  dropout(input: Address, output: Address, size: number, rate: number, key0: number, key1: number): void;
+  random_words(key0: number, key1: number, counter0: number, counter1: number, words: Address): void;
+  binary(operation: number, a: Address, aRow: number, aColumn: number, b: Address, bRow: number, bColumn: number, out: Address, rows: number, columns: number): void;
+  unary(operation: number, x: Address, out: Address, size: number): void;
+  sum_inner(x: Address, out: Address, rows: number, columns: number): void;
+  sum_middle(x: Address, out: Address, outer: number, middle: number, inner: number): void;
+  transpose(x: Address, out: Address, batch: number, rows: number, columns: number): void;
+  permute(x: Address, out: Address, plan: Address, rank: number, width: number): void;
+  softmax(logits: Address, out: Address, rows: number, classes: number): void;
+  adam(gradient: Address, firstMoment: Address, secondMoment: Address, parameter: Address, update: Address, newFirst: Address, newSecond: Address, size: number, learningRate: number, beta1: number, beta2: number, epsilon: number, weightDecay: number, firstCorrection: number, secondCorrection: number): void;
+}

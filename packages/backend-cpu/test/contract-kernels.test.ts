@@ -1,0 +1,282 @@
+// The remaining kernels of the op contract against their equations in plain ops on the stock CPU backend.
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import '../src/index.ts';
+import type { OstinatoCpuBackend } from '../src/index.ts';
+import { absent, expectClose, numbers, on, runKernel, tensor } from './support.ts';
+
+describe('OstinatoSoftmaxCrossEntropy', () => {
+  const cases = fc
+    .record({ rows: fc.integer({ min: 1, max: 6 }), classes: fc.integer({ min: 2, max: 23 }) })
+    .chain(({ rows, classes }) =>
+      fc.record({
+        rows: fc.constant(rows),
+        classes: fc.constant(classes),
+        labels: fc.array(fc.integer({ min: -1, max: classes - 1 }), { minLength: rows, maxLength: rows }),
+        weighted: fc.boolean(),
+        labelSmoothing: fc.constantFrom(0, 0.1, 0.5),
+        scale: fc.constantFrom(1, 30),
+      }),
+    );
+
+  it('matches the equation and its gradient; a label of −1 is ignored here', () => {
+    fc.assert(
+      fc.property(cases, ({ rows, classes, labels, weighted, labelSmoothing, scale }) => {
+        const logits = () => tensor(1, [rows, classes], scale);
+        const weights = () => tf.add(tensor(2, [classes]), 1.5);
+        const dLosses = () => tensor(3, [rows]);
+        const attributes = { labelSmoothing, ignoreIndex: -1 };
+        const fused = on('ostinato-cpu', () => {
+          const inputs = {
+            ...{ logits: logits(), labels: tf.tensor1d(labels, 'int32') },
+            classWeights: weighted ? weights() : absent(),
+          };
+          const [losses, logSumExp] = runKernel('OstinatoSoftmaxCrossEntropy', inputs, attributes);
+          const all = { ...inputs, logSumExp: logSumExp!, dLosses: dLosses() };
+          return [losses!, logSumExp!, ...runKernel('OstinatoSoftmaxCrossEntropyGrad', all, attributes)];
+        });
+        const composed = on('cpu', () => {
+          const losses = (z: tf.Tensor) => {
+            const w = weighted ? weights() : tf.ones([classes]);
+            const hot = tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), classes), 'float32');
+            const target = tf.add(tf.mul(hot, 1 - labelSmoothing), labelSmoothing / classes);
+            const kept = tf.tensor1d(labels.map(label => Number(label >= 0)));
+            const perClass = tf.mul(tf.mul(target, w), tf.logSoftmax(z));
+            return tf.neg(tf.mul(kept, tf.sum(perClass, 1))) as tf.Tensor1D;
+          };
+          const z = logits();
+          return [losses(z), tf.logSumExp(z, 1), tf.grad(x => tf.sum(tf.mul(losses(x), dLosses())))(z)];
+        });
+        expectClose(fused, composed, { absolute: 1e-4, relative: 1e-5 });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is right for logits of ±1e4', () => {
+    const [losses, , gradient] = on('ostinato-cpu', () => {
+      const inputs = {
+        logits: tf.tensor2d([
+          [1e4, -1e4, 1e4 - 1],
+          [-1e4, -1e4, -1e4],
+        ]),
+        ...{ labels: tf.tensor1d([2, 0], 'int32'), classWeights: absent() },
+      };
+      const attributes = { labelSmoothing: 0, ignoreIndex: null };
+      const outputs = runKernel('OstinatoSoftmaxCrossEntropy', inputs, attributes);
+      const all = { ...inputs, logSumExp: outputs[1]!, dLosses: tf.ones([2]) };
+      return [...outputs, ...runKernel('OstinatoSoftmaxCrossEntropyGrad', all, attributes)];
+    });
+    // log(1 + e⁻¹) + 1 and log 3; softmax of (0, −∞, −1) and of three equal logits.
+    expect(losses!.values[0]).toBeCloseTo(1.3132617, 5);
+    expect(losses!.values[1]).toBeCloseTo(1.0986123, 5);
+    const first = 1 / (1 + Math.exp(-1));
+    const expected = [first, 0, -first, -2 / 3, 1 / 3, 1 / 3];
+    for (const [index, value] of expected.entries()) expect(gradient!.values[index]).toBeCloseTo(value, 6);
+  });
+
+  it('refuses labels outside the classes', () => {
+    const inputs = () => ({ logits: tf.zeros([2, 3]), labels: tf.tensor1d([0, 3], 'int32'), classWeights: absent() });
+    const attributes = { labelSmoothing: 0, ignoreIndex: null };
+    expect(() => on('ostinato-cpu', () => runKernel('OstinatoSoftmaxCrossEntropy', inputs(), attributes))).toThrow(
+      'OstinatoSoftmaxCrossEntropy: labels must lie within 0 … 2, got 3 at position 1.',
+    );
+  });
+});
+
+describe('normalisation', () => {
+  const cases = fc.record({
+    rows: fc.integer({ min: 1, max: 5 }),
+    width: fc.integer({ min: 1, max: 37 }),
+    hasGain: fc.boolean(),
+    hasBias: fc.boolean(),
+    offset: fc.constantFrom(0, 100),
+  });
+  const epsilon = 1e-5;
+
+  it.each(['Layer', 'Rms'])('Ostinato%sNorm matches the equation and its gradient', kind => {
+    const layer = kind === 'Layer';
+    fc.assert(
+      fc.property(cases, ({ rows, width, hasGain, hasBias, offset }) => {
+        const input = () => tf.add(tensor(1, [rows, width]), layer ? offset : 0);
+        const gain = () => (hasGain ? tensor(2, [width]) : absent());
+        const bias = () => (hasBias && layer ? tensor(3, [width]) : absent());
+        const dOutput = () => tensor(4, [rows, width]);
+        const fused = on('ostinato-cpu', () => {
+          const inputs = { input: input(), gain: gain(), ...(layer ? { bias: bias() } : {}) };
+          const [output, ...saved] = runKernel(`Ostinato${kind}Norm`, inputs, { epsilon });
+          const names = layer ? ['mean', 'inverseDeviation'] : ['inverseRms'];
+          const rest = Object.fromEntries(names.map((name, index) => [name, saved[index]!]));
+          const all = { ...inputs, ...rest, dOutput: dOutput() };
+          return [output!, ...runKernel(`Ostinato${kind}NormGrad`, all, { epsilon })];
+        });
+        const composed = on('cpu', () => {
+          const normalise = (x: tf.Tensor, g: tf.Tensor, b: tf.Tensor) => {
+            const centred = layer ? tf.sub(x, tf.mean(x, 1, true)) : x;
+            const normal = tf.div(centred, tf.sqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon)));
+            const scaled = hasGain ? tf.mul(normal, g) : normal;
+            return hasBias && layer ? tf.add(scaled, b) : scaled;
+          };
+          const values = [input(), gain(), bias()] as [tf.Tensor, tf.Tensor, tf.Tensor];
+          const loss = (x: tf.Tensor, g: tf.Tensor, b: tf.Tensor) =>
+            tf.addN([
+              tf.sum(tf.mul(normalise(x, g, b), dOutput())),
+              tf.mul(tf.sum(g), 0),
+              tf.mul(tf.sum(b), 0),
+            ]) as tf.Scalar;
+          return [
+            normalise(...values),
+            ...tf
+              .grads(loss)(values)
+              .slice(0, layer ? 3 : 2),
+          ];
+        });
+        // Around 100, float32 holds the deviations to 1e-5 only.
+        const absolute = width === 1 ? 0.05 : offset ? 5e-3 : 1e-4;
+        if (width > 2 || !layer) expectClose(fused, composed, { absolute, relative: absolute });
+        else expectClose(fused.slice(0, 1), composed.slice(0, 1), { absolute: 0.05 });
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('OstinatoEmbedding', () => {
+  it('gathers rows and sums their gradients', () => {
+    const ids = [3, 0, 3, 4, 1];
+    for (const width of [1, 4, 7]) {
+      const [output, dTable] = on('ostinato-cpu', () => {
+        const given = tf.tensor1d(ids, 'int32');
+        return [
+          ...runKernel('OstinatoEmbedding', { table: tensor(1, [5, width]), ids: given }, { paddingIndex: null }),
+          ...runKernel(
+            'OstinatoEmbeddingGrad',
+            { ids: given, dOutput: tensor(2, [5, width]) },
+            { vocabularySize: 6, paddingIndex: 1 },
+          ),
+        ];
+      });
+      const expected = on('cpu', () => {
+        const hot = tf.cast(tf.oneHot(tf.tensor1d([3, 0, 3, 4, -1], 'int32'), 6), 'float32');
+        const gathered = tf.gather(tensor(1, [5, width]), tf.tensor1d(ids, 'int32'));
+        return [gathered, tf.matMul(hot, tensor(2, [5, width]) as tf.Tensor2D, true)];
+      });
+      expectClose([output!, dTable!], expected, { absolute: 1e-6 });
+    }
+  });
+
+  it('refuses ids outside the table', () => {
+    for (const id of [-1, 5]) {
+      const inputs = () => ({ table: tf.zeros([5, 2]), ids: tf.tensor1d([0, id], 'int32') });
+      expect(() => on('ostinato-cpu', () => runKernel('OstinatoEmbedding', inputs()))).toThrow(
+        /ids must lie within 0 … 4/,
+      );
+    }
+  });
+});
+
+describe('OstinatoAdam', () => {
+  it('matches the equation', () => {
+    const attributes = {
+      ...{ learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 },
+      ...{ firstCorrection: 1 - 0.9 ** 3, secondCorrection: 1 - 0.999 ** 3 },
+    };
+    for (const [size, decayed] of [
+      [1, true],
+      [30, true],
+      [31, false],
+    ] as const) {
+      const [gradient, m, parameter] = [numbers(1, size), numbers(2, size), numbers(3, size)];
+      const v = numbers(4, size).map(Math.abs);
+      const outputs = on('ostinato-cpu', () => {
+        const inputs = { gradient: tf.tensor1d(gradient), firstMoment: tf.tensor1d(m), secondMoment: tf.tensor1d(v) };
+        return runKernel(
+          'OstinatoAdam',
+          { ...inputs, parameter: decayed ? tf.tensor1d(parameter) : absent() },
+          attributes,
+        );
+      });
+      const first = Array.from(gradient, (g, i) => 0.9 * m[i]! + 0.1 * g);
+      const second = Array.from(gradient, (g, i) => 0.999 * v[i]! + 0.001 * g * g);
+      const update = first.map((moment, i) => {
+        const ratio =
+          moment / attributes.firstCorrection / (Math.sqrt(second[i]! / attributes.secondCorrection) + 1e-8);
+        return -0.01 * (ratio + (decayed ? 0.1 * parameter[i]! : 0));
+      });
+      expectClose(
+        outputs,
+        [update, first, second].map(values => ({ shape: [size], values })),
+        { absolute: 1e-7, relative: 2e-6 },
+      );
+    }
+  });
+});
+
+/** Threefry-2x32 with 20 rounds, from the paper's definition, one counter at a time. */
+function threefry(key: [number, number], counter: [number, number]): [number, number] {
+  const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
+  const keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1bd11bda];
+  let [x, y] = [counter[0] + keys[0]!, counter[1] + keys[1]!];
+  for (let round = 0; round < 20; round++) {
+    x = (x + y) >>> 0;
+    const by = rotations[round % 8]!;
+    y = (((y << by) | (y >>> (32 - by))) ^ x) >>> 0;
+    if (round % 4 === 3) {
+      const block = round / 4 + 0.25;
+      x = (x + keys[block % 3]!) >>> 0;
+      y = (y + keys[(block + 1) % 3]! + block) >>> 0;
+    }
+  }
+  return [x >>> 0, y >>> 0];
+}
+
+describe('OstinatoDropout', () => {
+  it('draws the published Threefry numbers', () => {
+    tf.setBackend('ostinato-cpu');
+    const { kernels, kernelMemory } = tf.backend() as OstinatoCpuBackend;
+    const address = kernelMemory.allocate(8);
+    // Known answers distributed with Random123 (kat_vectors, threefry2x32 20).
+    const answers = [
+      [
+        [0, 0],
+        [0, 0],
+        [0x6b200159, 0x99ba4efe],
+      ],
+      [
+        [0xffffffff, 0xffffffff],
+        [0xffffffff, 0xffffffff],
+        [0x1cb996fc, 0xbb002be7],
+      ],
+      [
+        [0x13198a2e, 0x03707344],
+        [0x243f6a88, 0x85a308d3],
+        [0xc4923a9c, 0x483df7a0],
+      ],
+    ] as [[number, number], [number, number], [number, number]][];
+    for (const [key, counter, words] of answers) {
+      kernels.random_words(...key, ...counter, address);
+      expect(Array.from(new Uint32Array(kernelMemory.buffer, address, 2))).toEqual(words);
+      expect(threefry(key, counter)).toEqual(words);
+    }
+    kernelMemory.release(address);
+    tf.setBackend('cpu');
+  });
+
+  it('keeps element i when its uniform number reaches the rate', () => {
+    for (const size of [1, 2, 7, 8, 9, 1001]) {
+      for (const rate of [0, 0.1, 0.5, 0.9]) {
+        const key: [number, number] = [123, 0xfedcba98];
+        const input = numbers(1, size);
+        const outputs = on('ostinato-cpu', () =>
+          runKernel('OstinatoDropout', { input: tf.tensor1d(input) }, { rate, key }),
+        );
+        const values = Array.from(input, (x, i) => {
+          const uniform = (threefry(key, [i >> 1, 0])[i & 1]! >>> 8) / 2 ** 24;
+          return uniform >= rate ? x / (1 - rate) : 0;
+        });
+        expectClose(outputs, [{ shape: [size], values }], { absolute: 0, relative: 1e-6 });
+      }
+    }
+  });
+});
