@@ -15,7 +15,7 @@ export interface Engine {
 }
 
 /** What `Engine.load` gives. */
-export interface LoadedEngine {
+interface LoadedEngine {
   /** A name for `tf.setBackend`. */
   readonly backend: string;
   /** Facts of the engine; asked once the backend is active. */
