@@ -11,8 +11,11 @@ export interface CharacterModelSizes {
   readonly hidden: number;
 }
 
-/** Whose initial weights: ours are the packages' defaults, which are PyTorch's; `keras` is Keras's for every layer. */
-export type InitialWeights = 'ours' | 'keras';
+/**
+ * Whose initial weights: `ours` are the packages' defaults, which are PyTorch's; `keras` is Keras's default for every layer;
+ * `lab` is Keras's with the Glorot uniform recurrent weights that the lab's own code asks for.
+ */
+export type InitialWeights = 'ours' | 'keras' | 'lab';
 
 /** The network of Lab 1 of MIT's 6.S191: embedding, one LSTM, a linear layer. */
 export class CharacterModel extends Module {
@@ -26,7 +29,7 @@ export class CharacterModel extends Module {
     initialWeights: InitialWeights = 'ours',
   ) {
     super();
-    const keras = initialWeights === 'keras';
+    const keras = initialWeights !== 'ours';
     const embeddingSizes = { vocabularySize: vocabulary, embeddingSize: embedding, rng: rng.split('embedding') };
     this.embedding = new Embedding({ ...embeddingSizes, ...(keras ? { initializer: uniform(-0.05, 0.05) } : {}) });
     this.lstm = new LSTM({
@@ -34,6 +37,7 @@ export class CharacterModel extends Module {
       hiddenSize: hidden,
       rng: rng.split('lstm'),
       ...(keras ? kerasInitializers : {}),
+      ...(initialWeights === 'lab' ? { recurrentInitializer: glorotUniform } : {}),
     });
     this.output = new Linear({
       inputSize: hidden,

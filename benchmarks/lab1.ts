@@ -26,11 +26,11 @@ export const lab1: Benchmark = async (report, { quick }) => {
       [951, 1000],
     ] as const
   ).filter(([, last]) => last <= steps);
-  const references = { keras: [1.97, 1.51, 1.28], ours: [1.38, 1.3, 1.13] };
+  const references = { ours: [1.38, 1.3, 1.13], keras: [1.97, 1.51, 1.28], lab: [1.97, 1.51, 1.28] };
   await tf.setBackend('ostinato-cpu');
   const log = process.env['LAB1_LOG'] ? createWriteStream(process.env['LAB1_LOG'], { flags: 'a' }) : null;
   const figures: Figures = {};
-  const wanted = (process.env['LAB1_RUNS'] ?? 'ours-1,ours-2,keras-1,keras-2').split(',');
+  const wanted = (process.env['LAB1_RUNS'] ?? 'ours-1,ours-2,keras-1,lab-1,lab-2').split(',');
   for (const [weights, seed] of wanted.map(run => run.split('-') as [InitialWeights, string])) {
     const rng = new Rng(Number(seed));
     const model = new CharacterModel(sizes, rng.split('model'), weights);

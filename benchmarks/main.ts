@@ -4,10 +4,11 @@ import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
+import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 
-const benchmarks: Record<string, Benchmark> = { 'char-rnn': charRnn, lab1 };
+const benchmarks: Record<string, Benchmark> = { 'char-rnn': charRnn, 'gradients-through-time': gradientsThroughTime, lab1 };
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

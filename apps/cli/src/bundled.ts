@@ -1,0 +1,11 @@
+import { fileURLToPath } from 'node:url';
+
+const inData = (name: string): string => fileURLToPath(new URL(`../data/${name}`, import.meta.url));
+
+/** Files that come along with this package. */
+export const bundled: { readonly tunes: string; readonly pretrained: string } = {
+  /** Traditional tunes out of copyright, in ABC. */
+  tunes: inData('tunes.abc'),
+  /** A small model trained on Irish tunes, in half precision; see MODEL_CARD.md beside it. */
+  pretrained: inData('pretrained/irish-lstm-f16.safetensors'),
+};

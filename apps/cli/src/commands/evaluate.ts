@@ -1,0 +1,93 @@
+import { Rng } from '@ostinato/core';
+import { evaluate, type LoadedLanguageModel } from '@ostinato/tasks/language-modeling';
+import type { Command } from 'commander';
+import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
+import { badInput } from '../failure.ts';
+import { listenForInterrupt } from '../interrupt.ts';
+import { loadModel, modelFile } from '../load-model.ts';
+import { createOutput, type Output } from '../output.ts';
+import { decimal, integer } from '../parse.ts';
+import { promptOf, taskOf } from '../run-record.ts';
+import { sampleTexts } from '../sample.ts';
+import { readInput } from '../text-input.ts';
+import { asTunes, shareOfValid } from '../tune-files.ts';
+
+interface EvaluateOptions extends CommonOptions {
+  readonly model?: string;
+  readonly data: string;
+  readonly streams: number;
+  readonly tunes: number;
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** `ostinato evaluate`: how well a model predicts a text, and how much of what it writes is valid. */
+export function addEvaluate(root: Command): void {
+  withCommonOptions(root.command('evaluate'))
+    .description('measure a model on text that it has not seen')
+    .option('--model <path>', 'a run folder or a model file (default: the pretrained model that comes along)')
+    .requiredOption('--data <file>', 'a text file, UTF-8')
+    .option(
+      '--streams <count>',
+      'read the text as so many pieces side by side: faster, not exact',
+      integer({ min: 1 }),
+      1,
+    )
+    .option(
+      '--tunes <count>',
+      'tunes to write, of which the valid ones are counted (music); 0 none',
+      integer({ min: 0 }),
+      20,
+    )
+    .option('--temperature <value>', 'for these tunes', decimal({ min: 0 }), 0.9)
+    .option('--seed <number>', 'for these tunes', integer({ min: 0 }), 1)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ostinato evaluate --model runs/irish --data held-out.abc\n  ostinato evaluate --data held-out.abc --tunes 100 --json',
+    )
+    .action(async (options: EvaluateOptions) => runEvaluate(createOutput(options), options));
+}
+
+async function runEvaluate(output: Output, options: EvaluateOptions): Promise<void> {
+  const path = modelFile(options.model);
+  const text = await readInput('--data', options.data);
+  await startEngine(output, options);
+  const loaded = await loadModel(output, path);
+  const { model, tokenizer, details } = loaded;
+  const ids = tokenizer.encode(text);
+  if (ids.length < 2) throw badInput('--data', 'the text must have at least 2 tokens', String(ids.length));
+  const interrupt = listenForInterrupt(() => undefined);
+  try {
+    const { nats, bitsPerCharacter, perplexity, tokens } = await evaluate(model, ids, {
+      streams: options.streams,
+      characters: ids.length === Array.from(text).length ? ids.length - 1 : Array.from(text).length,
+      signal: interrupt.signal,
+    });
+    output.line(`nats per token      ${nats.toFixed(4)}`);
+    output.line(`bits per character  ${bitsPerCharacter.toFixed(4)}`);
+    output.line(`perplexity          ${perplexity.toFixed(4)}   (of ${tokens.toLocaleString('en-US')} tokens)`);
+    const validTunes =
+      taskOf(details) === 'music' && options.tunes > 0
+        ? await countValid(loaded, options, interrupt.signal)
+        : undefined;
+    if (validTunes !== undefined) {
+      output.line(`valid tunes         ${(100 * validTunes).toFixed(0)} % of ${options.tunes}`);
+    }
+    output.event({ event: 'result', nats, bitsPerCharacter, perplexity, tokens, validTunes });
+  } finally {
+    interrupt.release();
+  }
+}
+
+/** Share of valid tunes among those that the model writes. */
+async function countValid(
+  loaded: LoadedLanguageModel,
+  { tunes, temperature, seed }: EvaluateOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const prompt = promptOf(loaded.details);
+  const rng = new Rng(seed);
+  return shareOfValid(
+    asTunes(await sampleTexts(loaded, { task: 'music', prompt, count: tunes, rng, temperature, signal })),
+  );
+}

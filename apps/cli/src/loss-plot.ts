@@ -1,0 +1,40 @@
+import { lossCurve } from '@ostinato/insight';
+import { type LogEntry, type RunFolder, writeText } from './run-folder.ts';
+
+interface Point {
+  readonly step: number;
+  readonly value: number;
+}
+
+function points(entries: readonly LogEntry[], field: string): Point[] {
+  return entries
+    .filter(entry => typeof entry[field] === 'number')
+    .map(entry => ({ step: entry.step, value: entry[field] as number }));
+}
+
+/** The loss curve of a log as an SVG document; undefined before the first measurement. */
+export function lossPlot(entries: readonly LogEntry[], title: string): string | undefined {
+  const training = points(
+    entries.filter(entry => entry.event === 'step'),
+    'loss',
+  );
+  const validation = points(
+    entries.filter(entry => entry.event === 'validation'),
+    'validationLoss',
+  );
+  const series = [
+    { name: 'training', points: training, smoothing: training.length > 40 ? 0.8 : 0 },
+    { name: 'validation', points: validation },
+  ].filter(each => each.points.length > 0);
+  return series.length === 0 ? undefined : lossCurve({ series, title, yLabel: 'loss (nats per token)' });
+}
+
+/** Writes `loss.svg` of a run. */
+export async function writeLossPlot(
+  { lossCurve: path }: RunFolder,
+  entries: readonly LogEntry[],
+  title: string,
+): Promise<void> {
+  const svg = lossPlot(entries, title);
+  if (svg !== undefined) await writeText(path, svg);
+}

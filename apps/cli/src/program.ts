@@ -1,0 +1,57 @@
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { addBench } from './commands/bench.ts';
+import { addEngines } from './commands/engines.ts';
+import { addEvaluate } from './commands/evaluate.ts';
+import { addExport } from './commands/export.ts';
+import { addGenerate } from './commands/generate.ts';
+import { addStart } from './commands/start.ts';
+import { addTrain } from './commands/train.ts';
+import { exitCodes, explain } from './failure.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
+
+/** The whole command line, without running it. */
+function program(): Command {
+  const root = new Command('ostinato')
+    .description('Train recurrent networks on music and text, and let them write.')
+    .version(version)
+    .showHelpAfterError('(--help shows the options and examples)')
+    .exitOverride();
+  addStart(root);
+  addTrain(root);
+  addGenerate(root);
+  addEvaluate(root);
+  addExport(root);
+  addEngines(root);
+  addBench(root);
+  return root;
+}
+
+/**
+ * Runs one command line.
+ *
+ * @returns the exit code: 0 done, 1 failure, 2 bad input
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const asked = (name: string): boolean => args.includes(name);
+  const sayError = (message: string, code: number): void => {
+    if (asked('--json')) process.stdout.write(`${JSON.stringify({ event: 'error', message, code })}\n`);
+  };
+  try {
+    await program().parseAsync(args, { from: 'user' });
+    return exitCodes.done;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.done;
+      sayError(error.message, exitCodes.badInput);
+      return exitCodes.badInput;
+    }
+    const { code, message } = explain(error);
+    sayError(message, code);
+    process.stderr.write(`ostinato: ${message}\n`);
+    const isVerbose = asked('--verbose') || (process.env['DEBUG'] ?? '') !== '';
+    if (isVerbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return code;
+  }
+}

@@ -1,0 +1,75 @@
+import { cellNames } from '@ostinato/tasks/language-modeling';
+import { type Command, Option } from 'commander';
+import { type CommonOptions, withCommonOptions } from './common.ts';
+import { decimal, integer } from './parse.ts';
+
+/** Options of `ostinato train …`, by their names in commander. */
+export interface TrainOptions extends CommonOptions {
+  readonly data?: string;
+  readonly level: 'character' | 'word';
+  readonly vocabularySize?: number;
+  readonly cell: (typeof cellNames)[number];
+  readonly hidden: number;
+  readonly embedding: number;
+  readonly layers: number;
+  readonly dropout: number;
+  readonly tied: boolean;
+  readonly batch: number;
+  readonly length: number;
+  readonly batches: 'windows' | 'streams';
+  readonly bptt?: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly schedule: 'constant' | 'cosine';
+  readonly clipNorm: number;
+  readonly validation: number;
+  readonly seed: number;
+  readonly logEvery: number;
+  readonly validateEvery: number;
+  readonly checkpointEvery: number;
+  readonly sampleEvery: number;
+  readonly out?: string;
+  readonly resume?: string;
+}
+
+/** Adds the options of training to a subcommand of `train`. */
+export function withTrainOptions(command: Command): Command {
+  withCommonOptions(command);
+  return command
+    .addOption(new Option('--cell <name>', 'recurrent cell').choices(cellNames).default('lstm'))
+    .option('--hidden <size>', 'width of the hidden state', integer({ min: 1 }), 1024)
+    .option('--embedding <size>', "width of a token's vector", integer({ min: 1 }), 256)
+    .option('--layers <count>', 'recurrent layers', integer({ min: 1 }), 1)
+    .option('--dropout <rate>', 'between layers and before the output', decimal({ min: 0, below: 1 }), 0)
+    .option('--tied', 'the output shares the weights of the embedding (needs --embedding = --hidden)', false)
+    .option('--batch <rows>', 'windows in a step', integer({ min: 1 }), 32)
+    .option('--length <tokens>', 'tokens in a window', integer({ min: 1 }), 100)
+    .addOption(
+      new Option('--batches <kind>', 'windows: anywhere, from a zero state; streams: one after another, state carried')
+        .choices(['windows', 'streams'])
+        .default('windows'),
+    )
+    .option('--bptt <tokens>', 'how far gradients flow back (default: --length)', integer({ min: 1 }))
+    .option('--steps <count>', 'training steps', integer({ min: 1 }), 2000)
+    .option('--learning-rate <rate>', 'of Adam', decimal({ above: 0 }), 5e-3)
+    .addOption(
+      new Option('--schedule <kind>', 'of the learning rate; cosine falls to a twentieth')
+        .choices(['constant', 'cosine'])
+        .default('constant'),
+    )
+    .option('--clip-norm <norm>', 'largest norm of the gradient; 0 does not clip', decimal({ min: 0 }), 1)
+    .option('--validation <share>', 'part of the data that is held out', decimal({ min: 0, below: 1 }), 0.1)
+    .option('--seed <number>', 'of everything random', integer({ min: 0 }), 7)
+    .option('--log-every <steps>', 'progress is reported', integer({ min: 1 }), 10)
+    .option('--validate-every <steps>', 'the held-out data is evaluated', integer({ min: 1 }), 100)
+    .option('--checkpoint-every <steps>', 'the run is saved', integer({ min: 1 }), 100)
+    .option('--sample-every <steps>', 'the model writes something; 0 is never', integer({ min: 0 }), 500)
+    .option('--out <folder>', 'where the run is kept (default: a fresh folder in runs/)')
+    .option('--resume <folder>', 'go on with a run; its options come from its checkpoint');
+}
+
+/** Names of the options that the user gave. */
+export function givenOptions(command: Command): Set<string> {
+  const names = command.options.map(option => option.attributeName());
+  return new Set(names.filter(name => command.getOptionValueSource(name) === 'cli'));
+}

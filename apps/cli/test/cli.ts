@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const require = createRequire(import.meta.url);
+const nodeOptions = ['--conditions=@ostinato/source', '--import', pathToFileURL(require.resolve('tsx')).href];
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+/** A fresh empty folder. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
+}
+
+/** Every file below a folder, sorted. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/** What a command left. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One line of `--json`. */
+export type JsonLine = { readonly event: string } & Readonly<Record<string, unknown>>;
+
+/** Starts the CLI from its sources. */
+export function launch(args: readonly string[], cwd: string): { child: ChildProcess; done: Promise<Outcome> } {
+  const child = spawn(process.execPath, [...nodeOptions, main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.on('data', (text: Buffer) => {
+    stdout += text.toString();
+  });
+  child.stderr!.on('data', (text: Buffer) => {
+    stderr += text.toString();
+  });
+  const done = new Promise<Outcome>(resolve => child.once('close', code => resolve({ code, stdout, stderr })));
+  return { child, done };
+}
+
+/** Runs the CLI to its end. */
+export function cli(args: readonly string[], cwd: string): Promise<Outcome> {
+  return launch(args, cwd).done;
+}
+
+/** The lines of `--json`; every line must be one object with an event. */
+export function events({ stdout }: Outcome): JsonLine[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as JsonLine);
+}
+
+/** Options of a model that trains in a second. */
+export const tiny: readonly string[] = [
+  ...['--hidden', '16', '--embedding', '8', '--batch', '4', '--length', '16'],
+  ...['--log-every', '2', '--validate-every', '10', '--checkpoint-every', '5', '--sample-every', '0'],
+];
