@@ -8,7 +8,11 @@ import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 
-const benchmarks: Record<string, Benchmark> = { 'char-rnn': charRnn, 'gradients-through-time': gradientsThroughTime, lab1 };
+const benchmarks: Record<string, Benchmark> = {
+  'char-rnn': charRnn,
+  'gradients-through-time': gradientsThroughTime,
+  lab1,
+};
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

@@ -21,7 +21,7 @@ static usize gru_forward_layout(struct GruForward *f, float *base, const int *le
   f->products = take(&cursor, (usize)batch * 3 * hidden);
   f->candidates = take(&cursor, reset_after ? 0 : (usize)batch * hidden);
   f->work = take(&cursor, multiply_rows_work(batch, hidden));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize gru_forward_work(int padded, int batch, int time, int inputs, int hidden, int reset_after) {
@@ -113,7 +113,7 @@ static usize gru_backward_layout(struct GruBackward *f, float *base, const int *
   f->candidates = take(&cursor, reset_after ? 0 : (usize)batch * hidden);
   f->previous = take(&cursor, steps * hidden);
   f->work = take(&cursor, multiply_rows_work(batch, 3 * hidden));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize gru_backward_work(int padded, int batch, int time, int inputs, int hidden, int reset_after) {

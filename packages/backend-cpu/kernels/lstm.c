@@ -21,7 +21,7 @@ static usize lstm_forward_layout(struct LstmForward *f, float *base, const int *
   f->raw = take(&cursor, projected ? (usize)batch * hidden : 0);
   f->projected = take(&cursor, projected ? (usize)batch * outputs : 0);
   f->work = take(&cursor, multiply_rows_work(batch, larger(hidden, outputs)));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize lstm_forward_work(int padded, int batch, int time, int inputs, int hidden, int outputs, int projected) {
@@ -110,7 +110,7 @@ static usize lstm_backward_layout(struct LstmBackward *f, float *base, const int
   f->d_raw = take(&cursor, projected ? (usize)batch * hidden : 0);
   f->d_output = take(&cursor, projected ? steps * outputs : 0);
   f->work = take(&cursor, multiply_rows_work(batch, larger(4 * hidden, outputs)));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize lstm_backward_work(int padded, int batch, int time, int inputs, int hidden, int outputs, int projected) {

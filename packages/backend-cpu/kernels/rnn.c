@@ -17,7 +17,7 @@ static usize rnn_forward_layout(struct RnnForward *f, float *base, const int *le
   f->projected = take(&cursor, steps * hidden);
   f->products = take(&cursor, (usize)batch * hidden);
   f->work = take(&cursor, multiply_rows_work(batch, hidden));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize rnn_forward_work(int padded, int batch, int time, int inputs, int hidden) {
@@ -72,7 +72,7 @@ static usize rnn_backward_layout(struct RnnBackward *f, float *base, const int *
   f->products = take(&cursor, (usize)batch * hidden);
   f->previous = take(&cursor, steps * hidden);
   f->work = take(&cursor, multiply_rows_work(batch, hidden));
-  return cursor - base;
+  return floats_between(base, cursor);
 }
 
 EXPORT usize rnn_backward_work(int padded, int batch, int time, int inputs, int hidden) {

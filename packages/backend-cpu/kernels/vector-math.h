@@ -62,8 +62,9 @@ INLINE vec vector_normal_cdf(vec x) {
 }
 
 // ln x of one positive normal number, in double precision (error below 1e-12): x = m·2ᵉ with m in [√½, √2),
-// ln m = 2·artanh((m−1)/(m+1)) by its series.
+// ln m = 2·artanh((m−1)/(m+1)) by its series. Infinity and NaN stay what they are.
 INLINE double natural_log(double x) {
+  if (x - x != 0.0) return x;
   long long bits;
   __builtin_memcpy(&bits, &x, 8);
   int exponent = (int)((bits >> 52) & 2047) - 1023;

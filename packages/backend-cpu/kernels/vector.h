@@ -67,11 +67,16 @@ INLINE int larger(int a, int b) { return a > b ? a : b; }
 INLINE void copy_floats(float *to, const float *from, usize count) { __builtin_memcpy(to, from, 4 * count); }
 INLINE void zero_floats(float *to, usize count) { __builtin_memset(to, 0, 4 * count); }
 
-// Takes `count` floats from the scratch memory at `*cursor`, in units of a cache line.
+// Takes `count` floats from the scratch memory at `*cursor`, in units of a cache line. Where 32-bit addresses end the cursor
+// stays, so that more than there can be is measured as all there can be, and never as little.
 INLINE float *take(float **cursor, usize count) {
   float *start = *cursor;
-  *cursor += (count + 15) & ~(usize)15;
+  usize room = (~(usize)63 - (usize)start) / sizeof(float), rounded = (count + 15) & ~(usize)15;
+  *cursor += count < room && rounded < room ? rounded : room;
   return start;
 }
+
+// Floats from `start` to `end`. The difference of the pointers themselves is signed: negative from 2 GB on.
+INLINE usize floats_between(const float *start, const float *end) { return ((usize)end - (usize)start) / sizeof(float); }
 
 #endif

@@ -25,7 +25,7 @@ type NumericType = keyof typeof arrayTypes;
 class Entry {
   readonly dtype: DataType;
   refCount: number;
-  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo } | undefined;
   address: Address = 0;
   readonly #memory: KernelMemory;
   #values: Values | undefined;
@@ -91,7 +91,10 @@ export class OstinatoCpuBackend extends MathBackendCPU {
    * `maximumPages`: the most pages of 64 kB that tensors may take; by default all that 32-bit addresses reach, 4 GB.
    * `sharedMemory`: false for memory that other threads cannot see; by default shared where this environment has it.
    */
-  constructor({ maximumPages, sharedMemory }: { maximumPages?: number; sharedMemory?: boolean } = {}) {
+  constructor({
+    maximumPages,
+    sharedMemory,
+  }: { maximumPages?: number | undefined; sharedMemory?: boolean | undefined } = {}) {
     super();
     this.kernelMemory = new KernelMemory({
       ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),

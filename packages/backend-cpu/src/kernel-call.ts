@@ -40,8 +40,9 @@ export class KernelCall {
 
   /** Values that are stored as another dtype, converted for the time of the call. */
   #converted(tensor: TensorInfo): Address {
+    const address = this.scratch(this.values(tensor).length);
+    // Read only now: making room may have detached the view that the values were.
     const values = this.values(tensor);
-    const address = this.scratch(values.length);
     const View = tensor.dtype === 'int32' ? Int32Array : Float32Array;
     new View(this.backend.kernelMemory.buffer, address, values.length).set(values);
     return address;

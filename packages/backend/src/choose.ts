@@ -6,7 +6,7 @@ import type { Candidate, EngineName, StartReport } from './report.ts';
 /** Options of `start`. */
 export interface StartOptions {
   /** Engines to try, in this order. Default `['cpu']`, which needs no GPU and no download. */
-  readonly prefer?: readonly EngineName[];
+  readonly prefer?: readonly EngineName[] | undefined;
 }
 
 interface Attempt {

@@ -59,12 +59,15 @@ export function disposeState(state: State): void {
 
 /** Tensor by tensor: `update` in the rows where `mask` (float32 or bool [batch]) is true, `state` elsewhere. */
 export function selectRows<S extends State>(mask: tf.Tensor, update: S, state: S): S {
-  const previous = stateTensors(state);
-  let index = 0;
-  return mapState(update, tensor =>
+  const previous = new Map<string, tf.Tensor>();
+  mapState(state, (tensor, path) => {
+    previous.set(path, tensor);
+    return tensor;
+  });
+  return mapState(update, (tensor, path) =>
     tf.tidy(() => {
       const condition = tf.cast(tf.reshape(mask, [-1, ...Array<number>(tensor.rank - 1).fill(1)]), 'bool');
-      return tf.where(tf.broadcastTo(condition, tensor.shape), tensor, previous[index++]!);
+      return tf.where(tf.broadcastTo(condition, tensor.shape), tensor, previous.get(path)!);
     }),
   );
 }

@@ -32,15 +32,25 @@ export function checkShape(
   }
 }
 
+/**
+ * Checks that a float32 tensor is [..., size].
+ *
+ * @throws ShapeError naming `size` by `axis`
+ */
+export function checkLastAxis(where: string, name: string, tensor: tf.Tensor, axis: string, size: number): void {
+  const leading = tensor.shape.slice(0, -1).map((_, i) => [`axis${i}`, null] as const);
+  checkShape(where, name, tensor, { ...Object.fromEntries(leading), [axis]: size }, 'float32');
+}
+
 /** A range for `checkNumber`. */
 export interface NumberRange {
-  readonly integer?: boolean;
-  readonly min?: number;
-  readonly max?: number;
+  readonly integer?: boolean | undefined;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
   /** The value must be greater than this. */
-  readonly above?: number;
+  readonly above?: number | undefined;
   /** The value must be less than this. */
-  readonly below?: number;
+  readonly below?: number | undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ export interface DropoutLayerOptions {
   /** Probability of a zero, 0 ≤ rate < 1. */
   readonly rate: number;
   /** One mask for all time steps of a row. Default false. */
-  readonly variational?: boolean;
+  readonly variational?: boolean | undefined;
 }
 
 /**

@@ -12,13 +12,13 @@ export interface ErrorParts {
   /** The rule, e.g. `input must be [batch, time, inputSize]`. */
   readonly rule: string;
   /** What was expected, in numbers. */
-  readonly expected?: string;
+  readonly expected?: string | undefined;
   /** What came instead. */
-  readonly got?: string;
+  readonly got?: string | undefined;
   /** What the caller can do. */
-  readonly advice?: string;
+  readonly advice?: string | undefined;
   /** Path of the module from the model's root, e.g. `decoder.layers.3`. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -68,7 +68,7 @@ export function atPath<Result>(segment: string, body: () => Result): Result {
   try {
     return body();
   } catch (error) {
-    if (!(error instanceof OstinatoError)) throw error;
+    if (!isOstinatoError(error)) throw error;
     const Kind = error.constructor as new (parts: ErrorParts) => OstinatoError;
     const rethrown = new Kind({ ...error.parts, path: error.parts.path ? `${segment}.${error.parts.path}` : segment });
     if (error.stack !== undefined) rethrown.stack = error.stack.replace(error.message, rethrown.message);

@@ -13,13 +13,13 @@ export interface ValueAndGrad<Aux> {
   readonly aux: Aux;
 }
 
-/** Keeps every tensor found in plain objects, arrays and maps, through the tidy that surrounds a gradient. */
-function keepAll(node: unknown): void {
+/** Every tensor found in plain objects, arrays and Maps, but no Variable. */
+function* tensorsIn(node: unknown): Generator<tf.Tensor> {
   if (node instanceof tf.Variable) return;
-  if (node instanceof tf.Tensor) tf.keep(node);
-  else if (node instanceof Map) for (const child of node.values()) keepAll(child);
+  if (node instanceof tf.Tensor) yield node;
+  else if (node instanceof Map) for (const child of node.values()) yield* tensorsIn(child);
   else if (Array.isArray(node) || (typeof node === 'object' && node !== null && !ArrayBuffer.isView(node))) {
-    for (const child of Object.values(node)) keepAll(child);
+    for (const child of Object.values(node)) yield* tensorsIn(child);
   }
 }
 
@@ -32,21 +32,25 @@ interface EngineState {
   gradientDepth: number;
   kernelDepth: number;
   scopeStack: { track: tf.Tensor[] }[];
-  activeScope: { track: tf.Tensor[] } | null;
 }
 
-function withCleanTape<Result>(body: () => Result): Result {
-  const state = (tf.engine() as unknown as { state: EngineState }).state;
+/** @param body gets a list for the tensors that outlive its scopes: when it throws, those that it made are freed */
+function withCleanTape<Result>(body: (outliving: tf.Tensor[]) => Result): Result {
+  const engine = tf.engine() as unknown as { state: EngineState; nextTensorId(): number };
+  const { state } = engine;
   const before = {
     activeTape: state.activeTape,
     tapeLength: state.activeTape?.length ?? 0,
     gradientDepth: state.gradientDepth,
     kernelDepth: state.kernelDepth,
     scopes: state.scopeStack.length,
+    tensorId: engine.nextTensorId(),
   };
+  const outliving: tf.Tensor[] = [];
   try {
-    return body();
+    return body(outliving);
   } catch (error) {
+    for (const tensor of outliving) if (tensor.id > before.tensorId) tensor.dispose();
     // What the tape saved for the backward pass is kept and would outlive every scope.
     for (const node of state.activeTape?.slice(before.activeTape === state.activeTape ? before.tapeLength : 0) ?? []) {
       for (const tensor of node.saved ?? []) if (!tensor.isDisposed) tensor.dispose();
@@ -80,9 +84,9 @@ export function valueAndGrad<Aux = undefined>(
   if (variables.length === 0) {
     throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one parameter', got: 'none' });
   }
-  let aux: Aux | undefined;
-  const { value, grads } = withCleanTape(() =>
-    tf.engine().gradients(
+  return withCleanTape(outliving => {
+    let aux: Aux | undefined;
+    const { value, grads } = tf.engine().gradients(
       () => {
         const result = body();
         const { loss } = result;
@@ -95,29 +99,28 @@ export function valueAndGrad<Aux = undefined>(
           });
         }
         aux = result.aux;
-        keepAll(aux);
+        outliving.push(loss, ...[...tensorsIn(aux)].map(tf.keep));
         return loss;
       },
       variables,
       undefined,
       true,
-    ),
-  );
-  const gradients = new Map<string, tf.Tensor>();
-  paths.forEach((path, i) => {
-    const gradient = grads[i];
-    if (gradient != null) gradients.set(path, gradient);
-  });
-  if (gradients.size === 0) {
-    value.dispose();
-    throw new ResourceError({
-      where: 'valueAndGrad',
-      rule: 'the loss must depend on at least one parameter',
-      got: `a loss that depends on none of ${paths.length}`,
-      advice: 'Compute the loss from the model inside the function, and pass the parameters of that model.',
+    );
+    const gradients = new Map<string, tf.Tensor>();
+    paths.forEach((path, i) => {
+      const gradient = grads[i];
+      if (gradient != null) gradients.set(path, gradient);
     });
-  }
-  return { value: value as tf.Scalar, gradients, aux: aux as Aux };
+    if (gradients.size === 0) {
+      throw new ResourceError({
+        where: 'valueAndGrad',
+        rule: 'the loss must depend on at least one parameter',
+        got: `a loss that depends on none of ${paths.length}`,
+        advice: 'Compute the loss from the model inside the function, and pass the parameters of that model.',
+      });
+    }
+    return { value: value as tf.Scalar, gradients, aux: aux as Aux };
+  });
 }
 
 /** x, seen as a constant by the gradient: forward the identity, backward zero. Shape and dtype are those of `x`. */

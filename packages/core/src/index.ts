@@ -34,12 +34,13 @@ export {
   zeros,
 } from './initializers.ts';
 export { Linear, type LinearOptions, linear, variable } from './linear.ts';
-export { Module, type Parameters, parameters, select } from './module.ts';
+export { isModule, Module, type Parameters, parameters, select } from './module.ts';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './normalization.ts';
 export { type FusedOp, hasKernel, runFused, runKernel } from './op.ts';
 export { type DropoutOptions, dropout, dropoutMask } from './ops/dropout.ts';
 export { type LayerNormArguments, layerNorm } from './ops/layer-norm.ts';
 export { type RmsNormArguments, rmsNorm } from './ops/rms-norm.ts';
+export type { Complete } from './options.ts';
 export { normalQuantile, portableLog, Rng, type RngState } from './rng.ts';
 export { type Summary, type SummaryRow, summary } from './summary.ts';
 export { type Key, threefry } from './threefry.ts';

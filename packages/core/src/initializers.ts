@@ -140,6 +140,10 @@ export function orthogonal(gain = 1): Initializer {
  */
 export function perGate(gates: number, initializer: Initializer | readonly Initializer[]): Initializer {
   checkNumber('perGate', 'gates', gates, { integer: true, min: 1 });
+  if (typeof initializer !== 'function' && initializer.length !== gates) {
+    const rule = `there must be one initializer, or ${gates}`;
+    throw new ArgumentError({ where: 'perGate', rule, got: String(initializer.length) });
+  }
   return (shape, rng) => {
     const width = shape.at(-1) ?? 0;
     if (width % gates !== 0) {
@@ -160,7 +164,7 @@ export function perGate(gates: number, initializer: Initializer | readonly Initi
   };
 }
 
-/** `matrix` scaled so that its largest absolute eigenvalue is `radius`, by power iteration on its square. */
+/** What `initializer` draws, a square matrix, scaled so that its largest absolute eigenvalue is `radius`. */
 export function spectralRadius(radius: number, initializer: Initializer = normal()): Initializer {
   checkNumber('spectralRadius', 'radius', radius, { min: 0 });
   return (shape, rng) => {
@@ -168,7 +172,12 @@ export function spectralRadius(radius: number, initializer: Initializer = normal
     const drawn = initializer(shape, rng);
     const values = Float64Array.from(drawn.dataSync());
     drawn.dispose();
-    const scale = radius / largestEigenvalue(values, shape[0]!);
+    const largest = largestEigenvalue(values, shape[0]!);
+    if (largest === 0) {
+      const rule = 'the drawn matrix must have an eigenvalue other than 0';
+      throw new ArgumentError({ where: 'spectralRadius', rule, got: 'a largest eigenvalue of 0' });
+    }
+    const scale = radius / largest;
     return tf.tensor2d(
       Float32Array.from(values, x => x * scale),
       [shape[0]!, shape[1]!],

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkNumber, checkShape } from './check.ts';
+import { checkLastAxis, checkNumber } from './check.ts';
 import { fanInUniform, type Initializer } from './initializers.ts';
 import { Module } from './module.ts';
 import { Rng } from './rng.ts';
@@ -11,12 +11,12 @@ export interface LinearOptions {
   /** Width of the output's last axis. */
   readonly outputSize: number;
   /** Whether there is a bias. Default true. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
   /** Default: uniform within 1/√inputSize, as PyTorch's Linear. */
-  readonly weightInitializer?: Initializer;
+  readonly weightInitializer?: Initializer | undefined;
   /** Default: uniform within 1/√inputSize. */
-  readonly biasInitializer?: Initializer;
-  readonly rng?: Rng;
+  readonly biasInitializer?: Initializer | undefined;
+  readonly rng?: Rng | undefined;
 }
 
 /** y = x W + b, with W `[inputSize, outputSize]` (the transpose of PyTorch's) and b `[outputSize]`. */
@@ -61,18 +61,11 @@ export class Linear extends Module {
  */
 export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | null = null): tf.Tensor {
   const [inputSize, outputSize] = weight.shape as [number, number];
-  const leading = input.shape.slice(0, -1);
-  checkShape(
-    'Linear.call',
-    'input',
-    input,
-    { ...Object.fromEntries(leading.map((_, i) => [`axis${i}`, null])), inputSize },
-    'float32',
-  );
+  checkLastAxis('Linear.call', 'input', input, 'inputSize', inputSize);
   return tf.tidy(() => {
     const rows = tf.reshape(input, [-1, inputSize]) as tf.Tensor2D; // [N, inputs]
     const product = tf.matMul(rows, weight as tf.Tensor2D); // [N, outputs]
-    return tf.reshape(bias ? tf.add(product, bias) : product, [...leading, outputSize]);
+    return tf.reshape(bias ? tf.add(product, bias) : product, [...input.shape.slice(0, -1), outputSize]);
   });
 }
 

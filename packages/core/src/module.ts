@@ -1,15 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ArgumentError } from './errors.ts';
 
+const marker: symbol = Symbol.for('ostinato.module');
+
 /**
  * A module is a tree: a class whose public readonly fields are `tf.Variable`s, other modules, arrays of these, or plain
  * configuration. There is no registry, no lazy build and no hidden state; what the fields hold is the model.
  */
 export abstract class Module {
+  constructor() {
+    Object.defineProperty(this, marker, { value: true });
+  }
+
   /** Frees every Variable of the tree. A Variable shared with another module is freed for both. */
   dispose(): void {
     for (const variable of parameters(this).values()) variable.dispose();
   }
+}
+
+/** Whether `value` is a `Module`, also one from another copy of this package. */
+export function isModule(value: unknown): value is Module {
+  return typeof value === 'object' && value !== null && marker in value;
 }
 
 /** Parameters of a module tree by path, e.g. `decoder.layers.3.attention.query.weight`. */
@@ -21,7 +32,7 @@ function* leaves(
   ancestors: readonly unknown[],
 ): Generator<readonly [string, tf.Variable]> {
   if (node instanceof tf.Variable) yield [path, node];
-  else if (node instanceof Module || Array.isArray(node)) {
+  else if (isModule(node) || Array.isArray(node)) {
     if (ancestors.includes(node)) {
       throw new ArgumentError({
         where: 'parameters',

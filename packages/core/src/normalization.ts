@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { checkNumber } from './check.ts';
+import { checkLastAxis, checkNumber } from './check.ts';
 import { ones, zeros } from './initializers.ts';
 import { variable } from './linear.ts';
 import { Module } from './module.ts';
@@ -12,11 +12,11 @@ export interface LayerNormOptions {
   /** Width of the last axis, which is normalised. */
   readonly size: number;
   /** Added to the variance. Default 1e-5, as PyTorch (Keras: 1e-3). */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
   /** Whether there is a gain γ. Default true. */
-  readonly gain?: boolean;
+  readonly gain?: boolean | undefined;
   /** Whether there is a bias β. Default true. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
 }
 
 /** Layer normalisation with learned gain and bias: see `layerNorm` for the equation and the source. */
@@ -38,6 +38,7 @@ export class LayerNorm extends Module {
 
   /** float32 [..., size] → float32 [..., size]. Throws ShapeError when the last axis is not `size`. */
   call(input: tf.Tensor): tf.Tensor {
+    checkLastAxis('LayerNorm.call', 'input', input, 'size', this.size);
     return layerNorm({ input, gain: this.gain ?? undefined, bias: this.bias ?? undefined }, { epsilon: this.epsilon });
   }
 }
@@ -46,7 +47,7 @@ export class LayerNorm extends Module {
 export interface RMSNormOptions {
   readonly size: number;
   /** Added to the mean square. Default 1e-6. */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
 }
 
 /** Root mean square normalisation with learned gain: see `rmsNorm` for the equation and the source. */
@@ -66,6 +67,7 @@ export class RMSNorm extends Module {
 
   /** float32 [..., size] → float32 [..., size]. Throws ShapeError when the last axis is not `size`. */
   call(input: tf.Tensor): tf.Tensor {
+    checkLastAxis('RMSNorm.call', 'input', input, 'size', this.size);
     return rmsNorm({ input, gain: this.gain }, { epsilon: this.epsilon });
   }
 }

@@ -157,6 +157,7 @@ function textWords(label: string): number[] {
 
 /** ln x for positive normal x, from exactly rounded operations only, to about 2 ulp: x = m·2ᵉ, ln m = 2 artanh((m−1)/(m+1)). */
 export function portableLog(x: number): number {
+  if (!(x > 0 && x < Infinity)) checkNumber('portableLog', 'x', x, { above: 0 });
   let exponent = 0;
   let mantissa = x;
   while (mantissa > Math.SQRT2) {
@@ -183,6 +184,7 @@ const polynomial = (coefficients: readonly number[], x: number): number =>
  * Wichura 1988, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (PPND7).
  */
 export function normalQuantile(p: number): number {
+  if (!(p > 0 && p < 1)) checkNumber('normalQuantile', 'p', p, { above: 0, below: 1 });
   const q = p - 0.5;
   if (Math.abs(q) <= 0.425) {
     const r = 0.180625 - q * q;

@@ -4,9 +4,9 @@ import type { TokenArray } from './source.ts';
 /** Options of `splitTokens`. */
 export interface SplitOptions {
   /** Fraction for validation, 0 ≤ validation < 1. Default 0.1. */
-  readonly validation?: number;
+  readonly validation?: number | undefined;
   /** Fraction for the test, 0 ≤ test < 1. Default 0. The rest is for training. */
-  readonly test?: number;
+  readonly test?: number | undefined;
 }
 
 /** Options of `splitDocuments`. */

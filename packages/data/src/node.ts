@@ -5,7 +5,7 @@ import { firstInvalidByte, incompleteTail } from './utf8.ts';
 /** Options of `readTextStream`. */
 export interface ReadTextOptions {
   /** Bytes read at a time. Default 65536. */
-  readonly chunkSize?: number;
+  readonly chunkSize?: number | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { ArgumentError } from '@ostinato/core';
 /** Options of `splitRecords` and `streamRecords`. */
 export interface RecordOptions {
   /** What stands between records. `'\n'`: a record is a line. `'\n\n'`: blank lines separate records. Default `'\n'`. */
-  readonly separator?: string;
+  readonly separator?: string | undefined;
 }
 
 /** Takes a text in chunks and hands out its records as they end. */

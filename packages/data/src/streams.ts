@@ -17,9 +17,9 @@ export interface ContiguousStreamsOptions {
   /** Tokens per window: how far truncated back-propagation through time looks back. */
   readonly windowLength: number;
   /** Indices of the tokens that begin a document, rising. Default: the text is one document. */
-  readonly documentStarts?: ArrayLike<number>;
+  readonly documentStarts?: ArrayLike<number> | undefined;
   /** Leaves out a last window shorter than `windowLength`. Default false. */
-  readonly dropLast?: boolean;
+  readonly dropLast?: boolean | undefined;
 }
 
 /** A window of every stream. */

@@ -86,11 +86,11 @@ export interface SequentialWindowsOptions {
   /** Tokens per window. */
   readonly windowLength: number;
   /** From the start of one window to the next. Default: `windowLength`, no overlap. */
-  readonly stride?: number;
+  readonly stride?: number | undefined;
   /** Shuffles the windows, anew every epoch. Default: they come in the order of the text. */
   readonly seed?: number | undefined;
   /** Leaves out a last batch of fewer windows. Default false. */
-  readonly dropLast?: boolean;
+  readonly dropLast?: boolean | undefined;
 }
 
 /** State of `SequentialWindows`. */

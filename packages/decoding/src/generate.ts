@@ -43,9 +43,9 @@ interface RowOptions extends SamplingOptions {
   /** Most tokens behind a prompt. */
   readonly maximumTokens: number;
   /** Tokens that end a row; they are yielded but are not in its text. Default: none. */
-  readonly stopTokens?: readonly number[];
+  readonly stopTokens?: readonly number[] | undefined;
   /** Texts that end a row; neither they nor what follows is in its text. They may lie across tokens. Need `decode`. */
-  readonly stopStrings?: readonly string[];
+  readonly stopStrings?: readonly string[] | undefined;
   /** Text of token ids, such as `ids => tokenizer.decode(ids)`. */
   readonly decode?: ((ids: Int32Array) => string) | undefined;
 }
@@ -66,7 +66,7 @@ export interface GenerateOptions<S extends State> extends ModelOptions<S>, RowOp
    * Called once when the loop ends, also early, but not after an error: with the state before `nextToken`, which was the last
    * to be yielded. The state is the caller's from then on; `generate({ initialState: state, prompt: [nextToken] })` goes on.
    */
-  readonly onEnd?: (end: { readonly state: S; readonly nextToken: number }) => void;
+  readonly onEnd?: ((end: { readonly state: S; readonly nextToken: number }) => void) | undefined;
 }
 
 /** Options of `generateBatch`. */

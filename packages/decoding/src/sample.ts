@@ -20,7 +20,7 @@ export interface ChooseOptions extends SamplingOptions {
   /** Needed unless the temperature is 0; one number is drawn. */
   readonly rng?: Rng | undefined;
   /** The tokens so far, prompt included, for the rules about repetition. Default: none. */
-  readonly previous?: ArrayLike<number>;
+  readonly previous?: ArrayLike<number> | undefined;
 }
 
 /** The index of the largest value, the first of equal ones: the greedy choice. */

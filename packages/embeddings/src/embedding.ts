@@ -9,16 +9,16 @@ export interface EmbeddingOptions {
   /** E, width of a token's vector. */
   readonly embeddingSize: number;
   /** Token whose vector is zero and stays zero: the padding token. Default: none. */
-  readonly paddingIndex?: number;
+  readonly paddingIndex?: number | undefined;
   /**
    * Default: normal(1), as PyTorch. Keras starts from uniform(−0.05, 0.05); with a tied output small values such as
    * normal(0.02) keep the first logits small.
    */
-  readonly initializer?: Initializer;
+  readonly initializer?: Initializer | undefined;
   /** Factor on the vectors that `call` returns, e.g. √E (Vaswani et al. 2017, section 3.4). Default 1. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Where the first vectors come from. Default `new Rng(0)`. */
-  readonly rng?: Rng;
+  readonly rng?: Rng | undefined;
 }
 
 /**
@@ -115,7 +115,7 @@ export interface TiedOutputOptions {
   /** The embedding whose table is the weight of this layer too. */
   readonly embedding: Embedding;
   /** Whether every token has a learned bias, zero at the start. Default true. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
 }
 
 /**

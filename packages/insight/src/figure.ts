@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import type { Complete } from '@ostinato/core';
 import { DOMParser } from 'linkedom/worker';
 
 /** Colours that stay apart for the colour-blind and are legible on the light and on the dark background below. */
@@ -23,15 +24,15 @@ export function logarithmicTick(value: number): string {
 /** Words and size that every figure has. */
 export interface FigureOptions {
   /** Heading of the figure. */
-  readonly title?: string;
+  readonly title?: string | undefined;
   /** Width in pixels. Default 720. */
-  readonly width?: number;
+  readonly width?: number | undefined;
   /** Height in pixels. Default 400. */
-  readonly height?: number;
+  readonly height?: number | undefined;
 }
 
 /** What a figure is drawn from. */
-interface FigureParts extends Required<FigureOptions> {
+interface FigureParts extends Complete<FigureOptions> {
   /** Read out by a screen reader instead of the picture. */
   readonly description: string;
   readonly x: Plot.ScaleOptions;

@@ -13,11 +13,11 @@ export interface GradientNormSeries {
 export interface GradientNormPlotOptions extends FigureOptions {
   readonly series: readonly GradientNormSeries[];
   /** Default `time step t`. */
-  readonly xLabel?: string;
+  readonly xLabel?: string | undefined;
   /** Default `gradient norm ‖∂L/∂hₜ‖`. */
-  readonly yLabel?: string;
+  readonly yLabel?: string | undefined;
   /** Logarithmic norm axis: a straight line is exponential vanishing or explosion. Default true. */
-  readonly logarithmic?: boolean;
+  readonly logarithmic?: boolean | undefined;
 }
 
 /** Norms below this are drawn at it: float32 itself ends near 1e-45, and one exact zero has no logarithm. */

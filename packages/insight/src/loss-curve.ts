@@ -19,18 +19,18 @@ export interface LossSeries {
    * Weight of the past in the exponential moving average that is drawn, 0 ≤ s < 1; the values themselves stay visible as a
    * pale line. Default 0.
    */
-  readonly smoothing?: number;
+  readonly smoothing?: number | undefined;
 }
 
 /** Options of `lossCurve`. */
 export interface LossCurveOptions extends FigureOptions {
   readonly series: readonly LossSeries[];
   /** Default `step`. */
-  readonly xLabel?: string;
+  readonly xLabel?: string | undefined;
   /** Default `loss (nats per token)`. */
-  readonly yLabel?: string;
+  readonly yLabel?: string | undefined;
   /** Logarithmic loss axis. Default false. */
-  readonly logarithmic?: boolean;
+  readonly logarithmic?: boolean | undefined;
 }
 
 const number = (value: number): string => String(Number(value.toPrecision(4)));

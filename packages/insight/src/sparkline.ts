@@ -9,7 +9,7 @@ const bars = '▁▂▃▄▅▆▇█';
  * @param width greatest number of characters, at least 1. Default 40
  * @throws ArgumentError when width is no positive integer
  */
-export function sparkline(values: readonly number[], { width = 40 }: { width?: number } = {}): string {
+export function sparkline(values: readonly number[], { width = 40 }: { width?: number | undefined } = {}): string {
   checkNumber('sparkline', 'width', width, { integer: true, min: 1 });
   const columns = Math.min(width, values.length);
   const means = Array.from({ length: columns }, (_, column) => {

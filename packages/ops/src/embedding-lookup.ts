@@ -1,5 +1,7 @@
-import { ArgumentError, checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
+import { checkNumber, checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkDtype, checkIndices } from './check.ts';
+import { valuesInMainMemory } from './engine.ts';
 
 /** Kernel contract of `embeddingLookup`. */
 const embeddingLookupOp: FusedOp = {
@@ -40,9 +42,12 @@ export function embeddingLookup(
 ): tf.Tensor {
   const where = 'embeddingLookup';
   checkShape(where, 'table', table, { vocabularySize: null, width: null }, 'float32');
-  checkShape(where, 'ids', ids, Object.fromEntries(ids.shape.map((size, i) => [`axis${i}`, size])), 'int32');
+  checkDtype(where, 'ids', ids, 'int32');
   const [vocabularySize, width] = table.shape as [number, number];
-  if (!/webgpu|webgl|tensorflow/.test(tf.getBackend())) checkIds(where, ids, vocabularySize);
+  if (paddingIndex !== undefined) {
+    checkNumber(where, 'paddingIndex', paddingIndex, { integer: true, min: 0, max: vocabularySize - 1 });
+  }
+  checkIndices(where, 'ids', ids, { size: vocabularySize });
   return tf.tidy(() => {
     const flat = tf.reshape(ids, [-1]);
     const rows = hasKernel(embeddingLookupOp.kernelName)
@@ -52,7 +57,7 @@ export function embeddingLookup(
   });
 }
 
-/** The gradient of the stock gather needs a kernel that the stock wasm backend lacks; a product with a mask needs none. */
+/** The stock gather, with a gradient that every engine can compute: stock wasm has no kernel for tf.gather's. */
 function reference(table: tf.Tensor, ids: tf.Tensor, paddingIndex: number | undefined): tf.Tensor {
   const vocabularySize = table.shape[0]!;
   const lookUp = tf.customGrad((...args: unknown[]) => {
@@ -60,30 +65,46 @@ function reference(table: tf.Tensor, ids: tf.Tensor, paddingIndex: number | unde
     save([indices]);
     return {
       value: tf.gather(input, indices),
-      gradFunc: (dRows: tf.Tensor, [savedIndices]: tf.Tensor[]) => {
-        const rows = tf.reshape(tf.range(0, vocabularySize, 1, 'int32'), [-1, 1]);
-        const chosen = tf.cast(tf.equal(rows, savedIndices!), 'float32') as tf.Tensor2D; // [V, N]
-        const dTable = tf.matMul(chosen, dRows as tf.Tensor2D); // [V, D]
-        const kept =
-          paddingIndex === undefined
-            ? dTable
-            : tf.mul(dTable, tf.cast(tf.notEqual(rows, tf.scalar(paddingIndex, 'int32')), 'float32'));
-        return [kept, tf.zerosLike(savedIndices!)];
+      gradFunc: (dRows: tf.Tensor, [savedIds]: tf.Tensor[]) => {
+        const sumRows = valuesInMainMemory() ? sumRowsOnHost : sumRowsOnDevice;
+        return [
+          sumRows(dRows as tf.Tensor2D, savedIds as tf.Tensor1D, { vocabularySize, paddingIndex }),
+          tf.zerosLike(savedIds!),
+        ];
       },
     };
   });
   return lookUp(table, ids);
 }
 
-function checkIds(where: string, ids: tf.Tensor, vocabularySize: number): void {
-  const values = ids.dataSync();
-  for (let i = 0; i < values.length; i++) {
-    if (values[i]! < 0 || values[i]! >= vocabularySize) {
-      throw new ArgumentError({
-        where,
-        rule: `ids must be in 0 … ${vocabularySize - 1}`,
-        got: `${values[i]} at position ${i}`,
-      });
-    }
-  }
+interface TableGradientOptions {
+  readonly vocabularySize: number;
+  readonly paddingIndex: number | undefined;
+}
+
+/** ∂E [V, D] by a loop over the ids. */
+function sumRowsOnHost(
+  dRows: tf.Tensor2D,
+  ids: tf.Tensor1D,
+  { vocabularySize, paddingIndex }: TableGradientOptions,
+): tf.Tensor {
+  const width = dRows.shape[1];
+  const rows = dRows.dataSync();
+  const sums = new Float32Array(vocabularySize * width);
+  ids.dataSync().forEach((id, n) => {
+    if (id === paddingIndex) return;
+    for (let d = 0; d < width; d++) sums[id * width + d]! += rows[n * width + d]!;
+  });
+  return tf.tensor2d(sums, [vocabularySize, width]);
+}
+
+/** ∂E [V, D] without reading anything back. */
+function sumRowsOnDevice(
+  dRows: tf.Tensor2D,
+  ids: tf.Tensor1D,
+  { vocabularySize, paddingIndex }: TableGradientOptions,
+): tf.Tensor {
+  if (paddingIndex === undefined) return tf.unsortedSegmentSum(dRows, ids, vocabularySize);
+  const counts = tf.reshape(tf.cast(tf.notEqual(ids, tf.scalar(paddingIndex, 'int32')), 'float32'), [-1, 1]); // [N, 1]
+  return tf.unsortedSegmentSum(tf.mul(dRows, counts), ids, vocabularySize);
 }

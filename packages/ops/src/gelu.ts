@@ -1,5 +1,6 @@
 import { checkChoice, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkDtype } from './check.ts';
 
 /** Kernel contract of `gelu`. */
 const geluOp: FusedOp = {
@@ -25,9 +26,10 @@ export interface GeluOptions {
  * Hendrycks and Gimpel 2016, arXiv:1606.08415.
  *
  * @returns float32, of the input's shape
- * @throws ArgumentError when `approximate` is something else
+ * @throws ShapeError when the input is not float32; ArgumentError when `approximate` is something else
  */
 export function gelu(input: tf.Tensor, { approximate = 'none' }: GeluOptions = {}): tf.Tensor {
+  checkDtype('gelu', 'input', input, 'float32');
   checkChoice('gelu', 'approximate', approximate, ['none', 'tanh']);
   return tf.tidy(() => {
     if (hasKernel(geluOp.kernelName)) return runFused(geluOp, { input }, { approximate })[0]!;

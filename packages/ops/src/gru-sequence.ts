@@ -1,6 +1,14 @@
 import { ArgumentError, checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkInput, checkLengths, inputGatesOf, referenceRecurrence, type SequenceOptions } from './sequence.ts';
+import {
+  type AllStates,
+  checkLengths,
+  checkSequence,
+  type LastState,
+  referenceRecurrence,
+  type SequenceOptions,
+  tidy,
+} from './sequence.ts';
 
 /** Kernel contract of `gruSequence`. */
 const gruSequenceOp: FusedOp = {
@@ -54,17 +62,23 @@ export interface GruSequenceOptions extends SequenceOptions {
  * @throws ShapeError, ArgumentError when shapes, lengths or options do not fit
  */
 export function gruSequence(
+  sequence: GruSequenceArguments,
+  options?: GruSequenceOptions & AllStates,
+): { output: tf.Tensor; hidden: tf.Tensor };
+/** The last state only: `output` is null, and the reference does not even keep the states in between. */
+export function gruSequence(
+  sequence: GruSequenceArguments,
+  options: GruSequenceOptions & LastState,
+): { output: null; hidden: tf.Tensor };
+export function gruSequence(
   { input, inputWeight, recurrentWeight, bias, recurrentBias, initialHidden, lengths }: GruSequenceArguments,
-  { reverse = false, resetAfter = true }: GruSequenceOptions = {},
-): { output: tf.Tensor; hidden: tf.Tensor } {
+  { reverse = false, states = 'all', resetAfter = true }: GruSequenceOptions = {},
+): { output: tf.Tensor | null; hidden: tf.Tensor } {
   const where = 'gruSequence';
-  const [inputSize, gates] = inputWeight.shape as [number, number];
-  const hiddenSize = gates / 3;
-  const { batch, time } = checkInput(where, input, inputSize);
-  checkShape(where, 'inputWeight', inputWeight, { inputSize, gates: 3 * Math.floor(hiddenSize) });
-  checkShape(where, 'recurrentWeight', recurrentWeight, { hiddenSize, gates });
-  if (bias) checkShape(where, 'bias', bias, { gates });
-  if (recurrentBias) checkShape(where, 'recurrentBias', recurrentBias, { gates });
+  const sizes = checkSequence(where, { input, inputWeight, bias }, 3, { states });
+  const { batch, hiddenSize } = sizes;
+  checkShape(where, 'recurrentWeight', recurrentWeight, { hiddenSize, gates: 3 * hiddenSize }, 'float32');
+  if (recurrentBias) checkShape(where, 'recurrentBias', recurrentBias, { gates: 3 * hiddenSize }, 'float32');
   if (recurrentBias && !resetAfter) {
     throw new ArgumentError({
       where,
@@ -73,21 +87,20 @@ export function gruSequence(
       advice: 'Leave recurrentBias out.',
     });
   }
-  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, hiddenSize });
-  checkLengths(where, lengths, batch, time);
-  return tf.tidy(() => {
+  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, hiddenSize }, 'float32');
+  checkLengths(where, lengths, sizes);
+  return tidy(() => {
     const hidden = initialHidden ?? tf.zeros([batch, hiddenSize]);
     if (hasKernel(gruSequenceOp.kernelName)) {
       const inputs = { input, inputWeight, recurrentWeight, bias, recurrentBias, initialHidden: hidden, lengths };
       const [output, last] = runFused(gruSequenceOp, inputs, { reverse, resetAfter });
-      return { output: output!, hidden: last! };
+      return { output: states === 'all' ? output! : null, hidden: last! };
     }
     const candidateWeight = tf.slice(recurrentWeight, [0, 2 * hiddenSize], [hiddenSize, hiddenSize]) as tf.Tensor2D; // Uₙ
     const { output, carry } = referenceRecurrence<readonly [tf.Tensor]>(
-      inputGatesOf(input, inputWeight, bias),
-      [hidden],
-      (inputGates, [previous]) => {
-        const [xr, xz, xn] = tf.split(inputGates, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      { input, inputWeight, bias, lengths, carry: [hidden] },
+      (gates, [previous]) => {
+        const [xr, xz, xn] = tf.split(gates, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
         const product = tf.matMul(previous as tf.Tensor2D, recurrentWeight as tf.Tensor2D); // [B, 3H]
         const recurrent = recurrentBias ? tf.add(product, recurrentBias) : product;
         const [hr, hz, hn] = tf.split(recurrent, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
@@ -97,7 +110,7 @@ export function gruSequence(
         const n = tf.tanh(tf.add(xn, memory));
         return [tf.add(n, tf.mul(z, tf.sub(previous, n)))]; // (1 − z) n + z h
       },
-      { reverse, lengths },
+      { reverse, states },
     );
     return { output, hidden: carry[0] };
   });

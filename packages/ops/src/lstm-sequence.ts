@@ -1,6 +1,14 @@
 import { checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkInput, checkLengths, inputGatesOf, referenceRecurrence, type SequenceOptions } from './sequence.ts';
+import {
+  type AllStates,
+  checkLengths,
+  checkSequence,
+  type LastState,
+  referenceRecurrence,
+  type SequenceOptions,
+  tidy,
+} from './sequence.ts';
 
 /** Kernel contract of `lstmSequence`. */
 const lstmSequenceOp: FusedOp = {
@@ -53,22 +61,28 @@ export interface LstmSequenceArguments {
  * @throws ShapeError, ArgumentError when shapes or lengths do not fit
  */
 export function lstmSequence(
+  sequence: LstmSequenceArguments,
+  options?: SequenceOptions & AllStates,
+): { output: tf.Tensor; hidden: tf.Tensor; cell: tf.Tensor };
+/** The last state only: `output` is null, and the reference does not even keep the states in between. */
+export function lstmSequence(
+  sequence: LstmSequenceArguments,
+  options: SequenceOptions & LastState,
+): { output: null; hidden: tf.Tensor; cell: tf.Tensor };
+export function lstmSequence(
   { input, inputWeight, recurrentWeight, bias, initialHidden, initialCell, projection, lengths }: LstmSequenceArguments,
-  { reverse = false }: SequenceOptions = {},
-): { output: tf.Tensor; hidden: tf.Tensor; cell: tf.Tensor } {
+  { reverse = false, states = 'all' }: SequenceOptions = {},
+): { output: tf.Tensor | null; hidden: tf.Tensor; cell: tf.Tensor } {
   const where = 'lstmSequence';
-  const [inputSize, gates] = inputWeight.shape as [number, number];
-  const hiddenSize = gates / 4;
+  const sizes = checkSequence(where, { input, inputWeight, bias }, 4, { states });
+  const { batch, hiddenSize } = sizes;
+  if (projection) checkShape(where, 'projection', projection, { hiddenSize, outputSize: null }, 'float32');
   const outputSize = projection ? projection.shape[1]! : hiddenSize;
-  const { batch, time } = checkInput(where, input, inputSize);
-  checkShape(where, 'inputWeight', inputWeight, { inputSize, gates: 4 * Math.floor(hiddenSize) });
-  checkShape(where, 'recurrentWeight', recurrentWeight, { outputSize, gates });
-  if (bias) checkShape(where, 'bias', bias, { gates });
-  if (projection) checkShape(where, 'projection', projection, { hiddenSize, outputSize });
-  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, outputSize });
-  if (initialCell) checkShape(where, 'initialCell', initialCell, { batch, hiddenSize });
-  checkLengths(where, lengths, batch, time);
-  return tf.tidy(() => {
+  checkShape(where, 'recurrentWeight', recurrentWeight, { outputSize, gates: 4 * hiddenSize }, 'float32');
+  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, outputSize }, 'float32');
+  if (initialCell) checkShape(where, 'initialCell', initialCell, { batch, hiddenSize }, 'float32');
+  checkLengths(where, lengths, sizes);
+  return tidy(() => {
     const hidden = initialHidden ?? tf.zeros([batch, outputSize]);
     const cell = initialCell ?? tf.zeros([batch, hiddenSize]);
     if (hasKernel(lstmSequenceOp.kernelName)) {
@@ -83,19 +97,18 @@ export function lstmSequence(
         lengths,
       };
       const [output, lastHidden, lastCell] = runFused(lstmSequenceOp, inputs, { reverse });
-      return { output: output!, hidden: lastHidden!, cell: lastCell! };
+      return { output: states === 'all' ? output! : null, hidden: lastHidden!, cell: lastCell! };
     }
     const { output, carry } = referenceRecurrence<readonly [tf.Tensor, tf.Tensor]>(
-      inputGatesOf(input, inputWeight, bias),
-      [hidden, cell],
-      (inputGates, [previousHidden, previousCell]) => {
-        const sum = tf.add(inputGates, tf.matMul(previousHidden as tf.Tensor2D, recurrentWeight as tf.Tensor2D)); // [B, 4H]
+      { input, inputWeight, bias, lengths, carry: [hidden, cell] },
+      (gates, [previousHidden, previousCell]) => {
+        const sum = tf.add(gates, tf.matMul(previousHidden as tf.Tensor2D, recurrentWeight as tf.Tensor2D)); // [B, 4H]
         const [i, f, g, o] = tf.split(sum, 4, 1) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
         const nextCell = tf.add(tf.mul(tf.sigmoid(f), previousCell), tf.mul(tf.sigmoid(i), tf.tanh(g)));
         const exposed = tf.mul(tf.sigmoid(o), tf.tanh(nextCell)); // [B, H]
         return [projection ? tf.matMul(exposed as tf.Tensor2D, projection as tf.Tensor2D) : exposed, nextCell];
       },
-      { reverse, lengths },
+      { reverse, states },
     );
     return { output, hidden: carry[0], cell: carry[1] };
   });

@@ -1,6 +1,14 @@
 import { checkChoice, checkShape, type FusedOp, hasKernel, runFused, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkInput, checkLengths, inputGatesOf, referenceRecurrence, type SequenceOptions } from './sequence.ts';
+import {
+  type AllStates,
+  checkLengths,
+  checkSequence,
+  type LastState,
+  referenceRecurrence,
+  type SequenceOptions,
+  tidy,
+} from './sequence.ts';
 
 /** Kernel contract of `rnnSequence`. */
 const rnnSequenceOp: FusedOp = {
@@ -56,31 +64,37 @@ export interface RnnSequenceOptions extends SequenceOptions {
  * @throws ShapeError, ArgumentError when shapes, lengths or options do not fit
  */
 export function rnnSequence(
+  sequence: RnnSequenceArguments,
+  options?: RnnSequenceOptions & AllStates,
+): { output: tf.Tensor; hidden: tf.Tensor };
+/** The last state only: `output` is null, and the reference does not even keep the states in between. */
+export function rnnSequence(
+  sequence: RnnSequenceArguments,
+  options: RnnSequenceOptions & LastState,
+): { output: null; hidden: tf.Tensor };
+export function rnnSequence(
   { input, inputWeight, recurrentWeight, bias, initialHidden, lengths }: RnnSequenceArguments,
-  { reverse = false, activation = 'tanh' }: RnnSequenceOptions = {},
-): { output: tf.Tensor; hidden: tf.Tensor } {
+  { reverse = false, states = 'all', activation = 'tanh' }: RnnSequenceOptions = {},
+): { output: tf.Tensor | null; hidden: tf.Tensor } {
   const where = 'rnnSequence';
-  const [inputSize, hiddenSize] = inputWeight.shape as [number, number];
-  const { batch, time } = checkInput(where, input, inputSize);
-  checkShape(where, 'inputWeight', inputWeight, { inputSize, hiddenSize });
-  checkShape(where, 'recurrentWeight', recurrentWeight, { hiddenSize, hiddenSize2: hiddenSize });
-  if (bias) checkShape(where, 'bias', bias, { hiddenSize });
-  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, hiddenSize });
-  checkLengths(where, lengths, batch, time);
+  const sizes = checkSequence(where, { input, inputWeight, bias }, 1, { states });
+  const { batch, hiddenSize } = sizes;
+  checkShape(where, 'recurrentWeight', recurrentWeight, { hiddenSize, gates: hiddenSize }, 'float32');
+  if (initialHidden) checkShape(where, 'initialHidden', initialHidden, { batch, hiddenSize }, 'float32');
+  checkLengths(where, lengths, sizes);
   checkChoice(where, 'activation', activation, ['tanh', 'relu']);
-  return tf.tidy(() => {
+  return tidy(() => {
     const hidden = initialHidden ?? tf.zeros([batch, hiddenSize]);
     if (hasKernel(rnnSequenceOp.kernelName)) {
       const inputs = { input, inputWeight, recurrentWeight, bias, initialHidden: hidden, lengths };
       const [output, last] = runFused(rnnSequenceOp, inputs, { reverse, activation });
-      return { output: output!, hidden: last! };
+      return { output: states === 'all' ? output! : null, hidden: last! };
     }
     const phi = activation === 'tanh' ? tf.tanh : tf.relu;
     const { output, carry } = referenceRecurrence<readonly [tf.Tensor]>(
-      inputGatesOf(input, inputWeight, bias),
-      [hidden],
+      { input, inputWeight, bias, lengths, carry: [hidden] },
       (gates, [previous]) => [phi(tf.add(gates, tf.matMul(previous as tf.Tensor2D, recurrentWeight as tf.Tensor2D)))],
-      { reverse, lengths },
+      { reverse, states },
     );
     return { output, hidden: carry[0] };
   });

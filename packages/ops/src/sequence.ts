@@ -1,79 +1,126 @@
-import { ArgumentError, checkShape, ShapeError } from '@ostinato/core';
+import { ArgumentError, checkChoice, checkShape, ShapeError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { valuesInMainMemory } from './engine.ts';
 
 /** Which direction a sequence op reads, and what it returns. */
 export interface SequenceOptions {
   /** Read each row from its last valid step to its first; the output stays aligned with the input. Default false. */
   readonly reverse?: boolean | undefined;
+  /** `'last'`: only the last state, `output` is null and need not be kept. Default `'all'`. */
+  readonly states?: 'all' | 'last' | undefined;
 }
 
-/** The sizes B, T and D of an input [B, T, D] that has at least one row and one step. */
-export function checkInput(where: string, input: tf.Tensor, inputSize: number): { batch: number; time: number } {
+/** The option that asks for every state: `output` is a tensor. */
+export interface AllStates {
+  readonly states?: 'all' | undefined;
+}
+
+/** The option that asks for the last state only: `output` is null. */
+export interface LastState {
+  readonly states: 'last';
+}
+
+/** Sizes of a recurrence. */
+export interface SequenceSizes {
+  readonly batch: number;
+  readonly time: number;
+  readonly hiddenSize: number;
+}
+
+/**
+ * Checks what all recurrences share, and gives their sizes.
+ *
+ * @param gates how many blocks of H columns `inputWeight` has
+ */
+export function checkSequence(
+  where: string,
+  { input, inputWeight, bias }: { input: tf.Tensor; inputWeight: tf.Tensor; bias?: tf.Tensor | undefined },
+  gates: number,
+  { states = 'all' }: SequenceOptions,
+): SequenceSizes {
+  checkChoice(where, 'states', states, ['all', 'last']);
+  checkShape(where, 'inputWeight', inputWeight, { inputSize: null, gates: null }, 'float32');
+  const [inputSize, columns] = inputWeight.shape as [number, number];
+  if (columns % gates !== 0 || columns === 0) {
+    const rule = `inputWeight must have ${gates} columns for each hidden unit`;
+    throw new ShapeError({ where, rule, got: `[${inputWeight.shape.join(', ')}]` });
+  }
   checkShape(where, 'input', input, { batch: null, time: null, inputSize }, 'float32');
   const [batch, time] = input.shape as [number, number, number];
   if (batch < 1 || time < 1) {
-    throw new ShapeError({
-      where,
-      rule: 'input must have at least one row and one step',
-      got: `[${input.shape.join(', ')}]`,
-    });
+    const rule = 'input must have at least one row and one step';
+    throw new ShapeError({ where, rule, got: `[${input.shape.join(', ')}]` });
   }
-  return { batch, time };
+  if (bias) checkShape(where, 'bias', bias, { gates: columns }, 'float32');
+  return { batch, time, hiddenSize: columns / gates };
 }
 
-/** Checks lengths: int32 [B], each in 0 … T. They are read back, which on a GPU waits for it. */
-export function checkLengths(where: string, lengths: tf.Tensor | undefined, batch: number, time: number): void {
+/** `tf.tidy` for results that hold `null`, which its types leave out. */
+export const tidy = tf.tidy as <Result>(body: () => Result) => Result;
+
+/** Checks lengths: int32 [B], each in 0 … T. On a GPU their values are trusted: reading them would wait for it. */
+export function checkLengths(where: string, lengths: tf.Tensor | undefined, { batch, time }: SequenceSizes): void {
   if (!lengths) return;
   checkShape(where, 'lengths', lengths, { batch }, 'int32');
-  const outside = lengths.dataSync().findIndex(length => length < 0 || length > time);
-  if (outside >= 0) {
+  if (!valuesInMainMemory()) return;
+  const values = lengths.dataSync();
+  const row = values.findIndex(length => length < 0 || length > time);
+  if (row >= 0) {
     throw new ArgumentError({
       where,
       rule: `every length must be in 0 … ${time}`,
-      got: `${lengths.dataSync()[outside]} in row ${outside}`,
+      got: `${values[row]} in row ${row}`,
     });
   }
 }
 
-/** What a recurrence does in one step of the reference: gates of the input in, hidden state out. */
+/** What a recurrence does in one step of the reference: gates of the input in, state out; the state's first tensor is hₜ. */
 export type ReferenceStep<Carry extends readonly tf.Tensor[]> = (inputGates: tf.Tensor, carry: Carry) => Carry;
 
+/** What `referenceRecurrence` runs over. */
+export interface ReferenceSequence<Carry extends readonly tf.Tensor[]> {
+  /** float32 [B, T, D] */
+  readonly input: tf.Tensor;
+  /** float32 [D, gates·H] */
+  readonly inputWeight: tf.Tensor;
+  readonly bias?: tf.Tensor | undefined;
+  readonly lengths?: tf.Tensor | undefined;
+  /** The state before the first step. */
+  readonly carry: Carry;
+}
+
 /**
- * The reference recurrence, in plain ops: runs `step` over time; where a row has ended it keeps its carry and outputs zero.
+ * The reference recurrence, in plain ops: runs `step` over time; where a row has ended it keeps its carry and outputs zero. Reading
+ * backwards, a row keeps its initial carry until its last valid step.
  *
- * @param inputGates x W + b for all steps, float32 [B, T, gates·H]
- * @param carry the state before the first step; its first tensor is the output of a step
- * @returns output float32 [B, T, H] and the carry after the last step
+ * @returns output float32 [B, T, H], or null with `states: 'last'`, and the carry after the last step
  */
 export function referenceRecurrence<Carry extends readonly tf.Tensor[]>(
-  inputGates: tf.Tensor,
-  carry: Carry,
+  { input, inputWeight, bias, lengths, carry }: ReferenceSequence<Carry>,
   step: ReferenceStep<Carry>,
-  { reverse = false, lengths }: { reverse?: boolean | undefined; lengths?: tf.Tensor | undefined },
-): { output: tf.Tensor; carry: Carry } {
-  const steps = timeSteps(inputGates); // T × [B, gates·H]
-  const outputs: tf.Tensor[] = new Array(steps.length);
+  { reverse = false, states = 'all' }: SequenceOptions,
+): { output: tf.Tensor | null; carry: Carry } {
+  const time = input.shape[1]!;
+  const valid = lengths && tf.less(tf.range(0, time, 1, 'int32'), tf.reshape(lengths, [-1, 1])); // [B, T]
+  // Padding becomes zero first, so that a NaN in it stays there: NaN times a mask would still be NaN.
+  const clean = valid ? tf.where(tf.expandDims(valid, 2), input, tf.zerosLike(input)) : input;
+  const gates = timeSteps(inputGates(clean, inputWeight, bias)); // T × [B, gates·H]
+  const masks = valid && timeSteps(tf.expandDims(valid, 2)); // T × [B, 1]
+  const outputs: tf.Tensor[] = new Array(time);
   let current = carry;
-  for (let i = 0; i < steps.length; i++) {
-    const t = reverse ? steps.length - 1 - i : i;
-    const next = step(steps[t]!, current);
-    if (lengths) {
-      const active = tf.cast(tf.reshape(tf.greater(lengths, tf.scalar(t, 'int32')), [-1, 1]), 'float32'); // [B, 1]
-      const previous = current;
-      current = next.map((tensor, j) =>
-        tf.add(tf.mul(tensor, active), tf.mul(previous[j]!, tf.sub(1, active))),
-      ) as unknown as Carry;
-      outputs[t] = tf.mul(next[0]!, active);
-    } else {
-      current = next;
-      outputs[t] = next[0]!;
-    }
+  for (let i = 0; i < time; i++) {
+    const t = reverse ? time - 1 - i : i;
+    const previous = current;
+    const next = step(gates[t]!, previous);
+    const mask = masks?.[t];
+    current = mask ? (next.map((tensor, j) => tf.where(mask, tensor, previous[j]!)) as unknown as Carry) : next;
+    if (states === 'all') outputs[t] = mask ? tf.where(mask, next[0]!, tf.zerosLike(next[0]!)) : next[0]!;
   }
-  return { output: tf.stack(outputs, 1), carry: current };
+  return { output: states === 'all' ? tf.stack(outputs, 1) : null, carry: current };
 }
 
 /** x W + b for float32 x [B, T, D]: float32 [B, T, gates·H], as one product. */
-export function inputGatesOf(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
+function inputGates(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
   const [batch, time, inputSize] = input.shape as [number, number, number];
   const product = tf.matMul(tf.reshape(input, [batch * time, inputSize]), weight as tf.Tensor2D);
   return tf.reshape(bias ? tf.add(product, bias) : product, [batch, time, weight.shape[1]!]);

@@ -1,5 +1,4 @@
 import {
-  ArgumentError,
   checkChoice,
   checkNumber,
   checkShape,
@@ -10,6 +9,7 @@ import {
   ShapeError,
 } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkDtype, checkIndices } from './check.ts';
 
 /** Kernel contract of `softmaxCrossEntropy`. */
 const softmaxCrossEntropyOp: FusedOp = {
@@ -70,13 +70,16 @@ export function softmaxCrossEntropy(
   const where = 'softmaxCrossEntropy';
   const classes = logits.shape.at(-1) ?? 0;
   const leading = logits.shape.slice(0, -1);
-  if (logits.rank < 1 || classes < 1)
+  if (logits.rank < 1 || classes < 1) {
     throw new ShapeError({ where, rule: 'logits must be [..., classes]', got: `[${logits.shape.join(', ')}]` });
+  }
+  checkDtype(where, 'logits', logits, 'float32');
   checkShape(where, 'labels', labels, Object.fromEntries(leading.map((size, i) => [`axis${i}`, size])), 'int32');
-  if (classWeights) checkShape(where, 'classWeights', classWeights, { classes });
+  if (classWeights) checkShape(where, 'classWeights', classWeights, { classes }, 'float32');
   checkNumber(where, 'labelSmoothing', labelSmoothing, { min: 0, max: 1 });
   checkChoice(where, 'reduction', reduction, ['mean', 'sum', 'none']);
-  if (inMainMemory()) checkLabels(where, labels, classes, ignoreIndex);
+  if (ignoreIndex !== undefined) checkNumber(where, 'ignoreIndex', ignoreIndex, { integer: true });
+  checkIndices(where, 'labels', labels, { size: classes, except: ignoreIndex });
   return tf.tidy(() => {
     const rows = tf.reshape(logits, [-1, classes]); // [N, V]
     const targets = tf.reshape(labels, [-1]); // [N]
@@ -96,8 +99,9 @@ export function softmaxCrossEntropy(
         ? tf.ones([targets.size])
         : tf.cast(tf.notEqual(targets, tf.scalar(ignoreIndex, 'int32')), 'float32');
     const weights = classWeights ? tf.mul(counts, tf.gather(classWeights, insideRange(targets, classes))) : counts;
-    // No row that counts: 0 / tiny. (The gradient of tf.divNoNan fails in tfjs 4.22.)
-    return tf.div(total, tf.maximum(tf.sum(weights), 1.2e-38));
+    const weight = tf.sum(weights);
+    // The gradient of tf.divNoNan fails in tfjs 4.22.
+    return tf.div(total, tf.where(tf.equal(weight, 0), tf.onesLike(weight), weight));
   });
 }
 
@@ -144,22 +148,4 @@ function pick(table: tf.Tensor, columns: tf.Tensor): tf.Tensor {
 /** Labels with those outside 0 … V−1 (ignored ones) replaced by the nearest class, so that they can index. */
 function insideRange(labels: tf.Tensor, classes: number): tf.Tensor1D {
   return tf.cast(tf.clipByValue(labels, 0, classes - 1), 'int32') as tf.Tensor1D;
-}
-
-function inMainMemory(): boolean {
-  return !/webgpu|webgl|tensorflow/.test(tf.getBackend());
-}
-
-function checkLabels(where: string, labels: tf.Tensor, classes: number, ignoreIndex: number | undefined): void {
-  const values = labels.dataSync();
-  for (let i = 0; i < values.length; i++) {
-    const label = values[i]!;
-    if (label !== ignoreIndex && (label < 0 || label >= classes)) {
-      throw new ArgumentError({
-        where,
-        rule: `labels must be in 0 … ${classes - 1}${ignoreIndex === undefined ? '' : ` or ${ignoreIndex}`}`,
-        got: `${label} at position ${i}`,
-      });
-    }
-  }
 }

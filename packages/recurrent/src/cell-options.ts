@@ -9,16 +9,16 @@ export interface CellOptions extends CellInitializers {
   /** H, width of the hidden state. */
   readonly hiddenSize: number;
   /** Whether there are biases. Default true. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
   /** Layer normalisation inside the cell (Ba et al. 2016, arXiv:1607.06450). Default false. */
-  readonly layerNorm?: boolean;
+  readonly layerNorm?: boolean | undefined;
   /**
    * Rate of dropout on hₜ₋₁ where it enters the gates; one mask for all time steps of a row (Gal and Ghahramani 2016,
    * arXiv:1512.05287, section 4). Default 0.
    */
-  readonly recurrentDropout?: number;
+  readonly recurrentDropout?: number | undefined;
   /** Where the first weights come from. Default `new Rng(0)`. */
-  readonly rng?: Rng;
+  readonly rng?: Rng | undefined;
 }
 
 /** A state as the cells of this package have it: named tensors, each float32 [batch, size]. */

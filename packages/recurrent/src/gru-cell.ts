@@ -15,7 +15,7 @@ export interface GRUCellOptions extends CellOptions {
    * Whether the reset gate acts after the product with U (PyTorch, cuDNN, Keras's default) or on hₜ₋₁ before it (Cho et
    * al. 2014). Default true.
    */
-  readonly resetAfter?: boolean;
+  readonly resetAfter?: boolean | undefined;
 }
 
 const gates = ['r', 'z', 'n'] as const;

@@ -4,7 +4,7 @@ import { RecurrentStack, type StackOptions } from './stack.ts';
 /** Options of `GRU`. */
 export interface GRUOptions extends StackOptions {
   /** Whether the reset gate acts after the product with U (default true) or before it. */
-  readonly resetAfter?: boolean;
+  readonly resetAfter?: boolean | undefined;
 }
 
 /**

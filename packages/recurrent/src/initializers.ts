@@ -1,4 +1,4 @@
-import { glorotUniform, identity, normal, orthogonal, type Rng, zeros } from '@ostinato/core';
+import { type Complete, glorotUniform, identity, normal, orthogonal, type Rng, zeros } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** What an initializer is told about the cell that asks, besides the shape. */
@@ -16,11 +16,11 @@ export type CellInitializer = (shape: readonly number[], rng: Rng, cell: CellSha
 /** Options of every cell and layer: how the weights start. */
 export interface CellInitializers {
   /** W, float32 [inputSize, gates · hiddenSize]; also the projection [hiddenSize, projectionSize] of an LSTM. */
-  readonly inputInitializer?: CellInitializer;
+  readonly inputInitializer?: CellInitializer | undefined;
   /** U, float32 [hiddenSize, gates · hiddenSize]. */
-  readonly recurrentInitializer?: CellInitializer;
+  readonly recurrentInitializer?: CellInitializer | undefined;
   /** b, float32 [gates · hiddenSize]. */
-  readonly biasInitializer?: CellInitializer;
+  readonly biasInitializer?: CellInitializer | undefined;
 }
 
 const withinHidden: CellInitializer = (shape, rng, { hiddenSize }) => {
@@ -33,7 +33,7 @@ const withinHidden: CellInitializer = (shape, rng, { hiddenSize }) => {
  *
  * PyTorch adds two bias vectors where one would do; a bias that stands for both is drawn as the sum of two uniform numbers.
  */
-export const pytorchInitializers: Required<CellInitializers> = {
+export const pytorchInitializers: Complete<CellInitializers> = {
   inputInitializer: withinHidden,
   recurrentInitializer: withinHidden,
   biasInitializer: (shape, rng, cell) =>
@@ -47,7 +47,7 @@ export const pytorchInitializers: Required<CellInitializers> = {
  * What Keras starts from: W Glorot uniform, U orthogonal over the whole [H, gates · H] matrix, b zero, except for one at an
  * LSTM's forget gate (`unit_forget_bias`; Gers et al. 2000; Jozefowicz et al. 2015, ICML).
  */
-export const kerasInitializers: Required<CellInitializers> = {
+export const kerasInitializers: Complete<CellInitializers> = {
   inputInitializer: glorotUniform,
   recurrentInitializer: orthogonal(),
   biasInitializer: (shape, _rng, { gates, hiddenSize }) => gateConstant(shape, gates, hiddenSize, { f: 1 }),
@@ -59,7 +59,7 @@ export const kerasInitializers: Required<CellInitializers> = {
  *
  * Le, Jaitly, Hinton 2015, "A simple way to initialize recurrent networks of rectified linear units", arXiv:1504.00941.
  */
-export const irnn: Required<CellInitializers> & { readonly activation: 'relu' } = {
+export const irnn: Complete<CellInitializers> & { readonly activation: 'relu' } = {
   activation: 'relu',
   inputInitializer: normal(0.001),
   recurrentInitializer: identity(),

@@ -22,12 +22,12 @@ export type LSTMState = { readonly hidden: tf.Tensor; readonly cell: tf.Tensor }
 /** Options of `LSTMCell`. */
 export interface LSTMCellOptions extends CellOptions {
   /** Width P of a projected hidden state (Sak et al. 2014). Default: none, hₜ is as wide as cₜ. */
-  readonly projectionSize?: number;
+  readonly projectionSize?: number | undefined;
   /**
    * What the forget gate's bias starts from instead of what `biasInitializer` draws: 1 lets the cell remember from the
    * first step on (Gers et al. 2000; Jozefowicz et al. 2015). Default: as drawn.
    */
-  readonly forgetBias?: number;
+  readonly forgetBias?: number | undefined;
 }
 
 const gates = ['i', 'f', 'g', 'o'] as const;

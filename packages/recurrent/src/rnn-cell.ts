@@ -24,7 +24,7 @@ export type RNNActivation = 'tanh' | 'relu';
 /** Options of `RNNCell`. */
 export interface RNNCellOptions extends CellOptions {
   /** φ. Default 'tanh'. */
-  readonly activation?: RNNActivation;
+  readonly activation?: RNNActivation | undefined;
 }
 
 const activations: Readonly<Record<RNNActivation, (sum: tf.Tensor) => tf.Tensor>> = { tanh: tf.tanh, relu: tf.relu };

@@ -4,7 +4,7 @@ import { RecurrentStack, type StackOptions } from './stack.ts';
 /** Options of `RNN`. */
 export interface RNNOptions extends StackOptions {
   /** φ. Default 'tanh'. */
-  readonly activation?: RNNActivation;
+  readonly activation?: RNNActivation | undefined;
 }
 
 /**

@@ -22,20 +22,20 @@ import { checkSequence, type SequenceResult } from './unroll.ts';
 /** Options that `RNN`, `LSTM` and `GRU` share, besides those of their cells. */
 export interface StackOptions extends CellOptions {
   /** Layers on top of each other, each reading the outputs of the one below. Default 1. */
-  readonly numLayers?: number;
+  readonly numLayers?: number | undefined;
   /** Whether every layer has a second cell that reads backward in time. Default false. */
-  readonly bidirectional?: boolean;
+  readonly bidirectional?: boolean | undefined;
   /** How the outputs of both directions become one. Default 'concat'. */
-  readonly merge?: Merge;
+  readonly merge?: Merge | undefined;
   /** Rate of dropout on the input of the first layer. Default 0. */
-  readonly inputDropout?: number;
+  readonly inputDropout?: number | undefined;
   /** Rate of dropout between layers: on the input of every layer but the first. Default 0. */
-  readonly dropout?: number;
+  readonly dropout?: number | undefined;
   /**
    * Whether `inputDropout` and `dropout` draw one mask for all time steps of a row (Gal and Ghahramani 2016,
    * arXiv:1512.05287), as `recurrentDropout` always does. Default false.
    */
-  readonly variational?: boolean;
+  readonly variational?: boolean | undefined;
 }
 
 /** Options of `call`. */

@@ -70,5 +70,5 @@ export interface VanillaRNNCellOptions {
   /** Width of y. */
   readonly outputSize: number;
   /** Where the first weights come from. Default `new Rng(0)`. */
-  readonly rng?: Rng;
+  readonly rng?: Rng | undefined;
 }

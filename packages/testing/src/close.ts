@@ -2,7 +2,7 @@ import { ArgumentError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Numbers to compare: a tensor, a typed array or nested arrays. */
-export type Numbers = tf.Tensor | ArrayLike<number> | readonly Numbers[];
+export type Numbers = tf.Tensor | ArrayLike<number> | readonly (number | Numbers)[];
 
 /** How two sets of numbers differ. */
 export interface Difference {
@@ -32,20 +32,21 @@ function flatten(numbers: Numbers): number[] {
 }
 
 /**
- * Compares two sets of numbers by |got − want| ≤ tolerance · max(1, largest |want|).
+ * Compares two sets of numbers by |got − want| ≤ tolerance · max(1, largest |want|). Equal infinities are close, and NaN is to NaN.
  *
  * @param tolerance default: that of the active engine, 1e-5 on a CPU
- * @throws ArgumentError when they do not have the same number of elements
+ * @throws ArgumentError when they do not have the same number of elements, or are tensors of different shapes
  */
 export function allClose(got: Numbers, want: Numbers, tolerance: number = engineTolerance()): Difference {
+  const where = 'allClose';
+  if (got instanceof tf.Tensor && want instanceof tf.Tensor && !tf.util.arraysEqual(got.shape, want.shape)) {
+    const [gotShape, wantShape] = [got, want].map(({ shape }) => `[${shape.join(', ')}]`);
+    throw new ArgumentError({ where, rule: 'both must have one shape', expected: wantShape!, got: gotShape! });
+  }
   const [gotValues, wantValues] = [flatten(got), flatten(want)];
   if (gotValues.length !== wantValues.length) {
-    throw new ArgumentError({
-      where: 'allClose',
-      rule: 'both must have as many numbers',
-      expected: String(wantValues.length),
-      got: String(gotValues.length),
-    });
+    const [gotCount, wantCount] = [gotValues, wantValues].map(values => String(values.length));
+    throw new ArgumentError({ where, rule: 'both must have as many numbers', expected: wantCount!, got: gotCount! });
   }
   const largest = wantValues.reduce(
     (most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most),

@@ -1,13 +1,6 @@
 import { ResourceError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-
-function disposeAll(node: unknown): void {
-  if (node instanceof tf.Tensor) node.dispose();
-  else if (node instanceof Map) for (const child of node.values()) disposeAll(child);
-  else if (typeof node === 'object' && node !== null && !ArrayBuffer.isView(node)) {
-    for (const child of Object.values(node)) disposeAll(child);
-  }
-}
+import { disposeAll } from './dispose.ts';
 
 /** Compares what is alive now with what was; throws when there is more or less. */
 function compare(before: tf.MemoryInfo): void {
@@ -23,8 +16,8 @@ function compare(before: tf.MemoryInfo): void {
 }
 
 /**
- * Runs `body`, disposes every tensor it returns (in objects, arrays and Maps), and checks that as many tensors and bytes are
- * alive as before. Works for functions that return a promise too.
+ * Runs `body`, disposes every tensor it returns (in plain objects, arrays, Maps and modules), and checks that as many tensors and
+ * bytes are alive as before. Works for functions that return a promise too.
  *
  * @throws ResourceError when there are more, or fewer: something was disposed that `body` did not make
  */

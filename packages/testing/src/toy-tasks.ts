@@ -33,9 +33,14 @@ export interface AddingBatch {
   readonly shape: readonly [batch: number, time: number, features: 2];
 }
 
-function check(where: string, { batch, time }: TaskSizes, least: number): void {
-  checkNumber(where, 'batch', batch, { integer: true, min: 1 });
-  checkNumber(where, 'time', time, { integer: true, min: least });
+/** Checks that sizes are integers and at least 1, or what `least` says. */
+function check(
+  where: string,
+  sizes: Readonly<Record<string, number>>,
+  least: Readonly<Record<string, number>> = {},
+): void {
+  for (const [name, size] of Object.entries(sizes))
+    checkNumber(where, name, size, { integer: true, min: least[name] ?? 1 });
 }
 
 /**
@@ -44,7 +49,7 @@ function check(where: string, { batch, time }: TaskSizes, least: number): void {
  * Hochreiter and Schmidhuber 1997, section 5.4, in the form of Le et al. 2015, arXiv:1504.00941, section 4.1.
  */
 export function addingProblem(rng: Rng, { batch, time }: TaskSizes): AddingBatch {
-  check('addingProblem', { batch, time }, 2);
+  check('addingProblem', { batch, time }, { time: 2 });
   const inputs = new Float32Array(batch * time * 2);
   const targets = new Float32Array(batch);
   for (let b = 0; b < batch; b++) {
@@ -62,15 +67,19 @@ export function addingProblem(rng: Rng, { batch, time }: TaskSizes): AddingBatch
  * Copy: `symbols` tokens, a delay of blanks, a go signal, then the same tokens are asked for in the same order. Tokens are
  * 0 … alphabet−1; `alphabet` is blank, `alphabet + 1` go.
  *
- * Hochreiter and Schmidhuber 1997, section 5.2; Arjovsky, Shah, Bengio 2016, arXiv:1511.06464, section 5.1.
+ * Hochreiter and Schmidhuber 1997, section 5.2; in this form: Arjovsky, Shah, Bengio 2016, arXiv:1511.06464.
  */
 export function copyTask(
   rng: Rng,
-  { batch, symbols, delay, alphabet = 8 }: { batch: number; symbols: number; delay: number; alphabet?: number },
+  {
+    batch,
+    symbols,
+    delay,
+    alphabet = 8,
+  }: { batch: number; symbols: number; delay: number; alphabet?: number | undefined },
 ): TokenBatch {
+  check('copyTask', { batch, symbols, delay, alphabet });
   const time = 2 * symbols + delay;
-  check('copyTask', { batch, time }, 2);
-  checkNumber('copyTask', 'delay', delay, { integer: true, min: 1 });
   return tokens({ batch, time, vocabularySize: alphabet + 2 }, (inputs, targets) => {
     inputs.fill(alphabet);
     inputs[symbols + delay - 1] = alphabet + 1;
@@ -81,9 +90,13 @@ export function copyTask(
   });
 }
 
-/** Parity: at every step, whether the number of ones so far is odd. One bit of state, kept for ever. Minsky and Papert 1969. */
+/**
+ * Parity: at every step, whether the number of ones so far is odd. One bit of state, kept for ever.
+ *
+ * Minsky and Papert 1969, "Perceptrons", chapter 3.
+ */
 export function parityTask(rng: Rng, { batch, time }: TaskSizes): TokenBatch {
-  check('parityTask', { batch, time }, 1);
+  check('parityTask', { batch, time });
   return tokens({ batch, time, vocabularySize: 2 }, (inputs, targets) => {
     let odd = 0;
     for (let t = 0; t < time; t++) {
@@ -101,22 +114,27 @@ export function parityTask(rng: Rng, { batch, time }: TaskSizes): TokenBatch {
  */
 export function firstTokenRecall(
   rng: Rng,
-  { batch, time, alphabet = 8 }: TaskSizes & { alphabet?: number },
+  { batch, time, alphabet = 8 }: TaskSizes & { alphabet?: number | undefined },
 ): TokenBatch {
-  check('firstTokenRecall', { batch, time }, 1);
+  check('firstTokenRecall', { batch, time, alphabet });
   return tokens({ batch, time, vocabularySize: alphabet }, (inputs, targets) => {
     for (let t = 0; t < time; t++) inputs[t] = rng.integer(alphabet);
     targets[time - 1] = inputs[0]!;
   });
 }
 
-/** Reverse: `symbols` tokens, then a go signal, then the same tokens from the last to the first. */
+/**
+ * Reverse: `symbols` tokens, then the same tokens from the last to the first, asked for while blanks come in. The first token waits
+ * longest. `alphabet` is the blank.
+ *
+ * Sutskever, Vinyals, Le 2014, arXiv:1409.3215, section 3.3 (order of the source); Grefenstette et al. 2015, arXiv:1506.02516.
+ */
 export function reverseTask(
   rng: Rng,
-  { batch, symbols, alphabet = 8 }: { batch: number; symbols: number; alphabet?: number },
+  { batch, symbols, alphabet = 8 }: { batch: number; symbols: number; alphabet?: number | undefined },
 ): TokenBatch {
+  check('reverseTask', { batch, symbols, alphabet });
   const time = 2 * symbols;
-  check('reverseTask', { batch, time }, 2);
   return tokens({ batch, time, vocabularySize: alphabet + 1 }, (inputs, targets) => {
     inputs.fill(alphabet);
     for (let i = 0; i < symbols; i++) {
@@ -126,13 +144,17 @@ export function reverseTask(
   });
 }
 
-/** Sort: `symbols` tokens, then the same tokens in ascending order. */
+/**
+ * Sort: `symbols` tokens, then the same tokens in ascending order, asked for while blanks come in. `alphabet` is the blank.
+ *
+ * Graves, Wayne, Danihelka 2014, arXiv:1410.5401, section 4.5 (without their priorities).
+ */
 export function sortTask(
   rng: Rng,
-  { batch, symbols, alphabet = 8 }: { batch: number; symbols: number; alphabet?: number },
+  { batch, symbols, alphabet = 8 }: { batch: number; symbols: number; alphabet?: number | undefined },
 ): TokenBatch {
+  check('sortTask', { batch, symbols, alphabet });
   const time = 2 * symbols;
-  check('sortTask', { batch, time }, 2);
   return tokens({ batch, time, vocabularySize: alphabet + 1 }, (inputs, targets) => {
     inputs.fill(alphabet);
     for (let i = 0; i < symbols; i++) inputs[i] = rng.integer(alphabet);

@@ -23,17 +23,17 @@ export interface CharacterTokenizerOptions {
   /** Every character in the order of the ids, each one code point. Special tokens that it lacks get the first ids. */
   readonly vocabulary: readonly string[];
   /** Default: none, so that a character outside the vocabulary is an error. */
-  readonly specialTokens?: SpecialTokens;
+  readonly specialTokens?: SpecialTokens | undefined;
   /** Default `'none'`. */
-  readonly normalization?: Normalization;
+  readonly normalization?: Normalization | undefined;
 }
 
 /** Options of `CharacterTokenizer.train`. */
 export interface CharacterTrainingOptions extends VocabularyOptions {
   /** Default: none. */
-  readonly specialTokens?: SpecialTokens;
+  readonly specialTokens?: SpecialTokens | undefined;
   /** Default `'none'`. */
-  readonly normalization?: Normalization;
+  readonly normalization?: Normalization | undefined;
 }
 
 /** A saved `CharacterTokenizer`. */

@@ -6,10 +6,12 @@ export interface TokenizerErrorParts {
   /** Function or method, e.g. `CharacterTokenizer.encode`. */
   readonly where: string;
   readonly rule: string;
-  readonly expected?: string;
-  readonly got?: string;
+  readonly expected?: string | undefined;
+  readonly got?: string | undefined;
   /** What the caller can do. */
-  readonly advice?: string;
+  readonly advice?: string | undefined;
+  /** What was being read, e.g. a file. */
+  readonly path?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -21,9 +23,9 @@ export class TokenizerError extends Error {
   readonly parts: TokenizerErrorParts;
 
   constructor(parts: TokenizerErrorParts) {
-    const { where, rule, expected, got, advice, cause } = parts;
+    const { where, rule, expected, got, advice, path, cause } = parts;
     const facts = [rule, expected === undefined ? '' : `expected ${expected}`, got === undefined ? '' : `got ${got}`];
-    const sentence = `${where}: ${facts.filter(Boolean).join(', ')}.`;
+    const sentence = `${path === undefined ? where : `${path} (${where})`}: ${facts.filter(Boolean).join(', ')}.`;
     super(advice === undefined ? sentence : `${sentence} ${advice}`, cause === undefined ? undefined : { cause });
     this.parts = parts;
     this.name = 'TokenizerError';

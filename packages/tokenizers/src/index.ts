@@ -18,6 +18,7 @@ export type {
 export type { SpecialTokens, VocabularyOptions } from './vocabulary.ts';
 export type { Texts } from './vocabulary-tokenizer.ts';
 export {
+  type Splitting,
   type SplittingOptions,
   WordTokenizer,
   type WordTokenizerJson,

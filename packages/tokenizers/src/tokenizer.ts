@@ -6,27 +6,27 @@ export type Normalization = 'none' | 'NFC';
 /** Options of `Tokenizer.encode`. */
 export interface EncodeOptions {
   /** Put the `beginning` token first. Default false. */
-  readonly addBeginning?: boolean;
+  readonly addBeginning?: boolean | undefined;
   /** Put the `end` token last. Default false. */
-  readonly addEnd?: boolean;
+  readonly addEnd?: boolean | undefined;
 }
 
 /** Options of `Tokenizer.decode`. */
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
-  readonly skipSpecialTokens?: boolean;
+  readonly skipSpecialTokens?: boolean | undefined;
 }
 
 /** Options of `Tokenizer.encodeBatch`. */
 export interface BatchOptions extends EncodeOptions {
   /** Longest row, special tokens included. Default: no limit. */
-  readonly maximumLength?: number;
+  readonly maximumLength?: number | undefined;
   /** What a longer row loses: its end, its start, or nothing, because it is an error. Default `'end'`. */
-  readonly truncation?: 'end' | 'start' | 'error';
+  readonly truncation?: 'end' | 'start' | 'error' | undefined;
   /** Make every row `maximumLength` long, so that all batches have one shape. Default false: as long as the longest row. */
-  readonly padToMaximum?: boolean;
+  readonly padToMaximum?: boolean | undefined;
   /** The id behind the end of shorter rows. Default: that of the `padding` token. */
-  readonly paddingId?: number;
+  readonly paddingId?: number | undefined;
 }
 
 /** Rows of token ids, padded on the right. No tensor: `tf.tensor2d(ids, shape, 'int32')` makes one. */

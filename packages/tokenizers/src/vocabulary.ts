@@ -18,9 +18,9 @@ export const roles = ['padding', 'unknown', 'beginning', 'end'] as const;
 /** Options of building a vocabulary from text. */
 export interface VocabularyOptions {
   /** Rarer tokens are left out. Default 1. */
-  readonly minimumFrequency?: number;
+  readonly minimumFrequency?: number | undefined;
   /** Most tokens, special ones included; the most frequent stay. Default Infinity. */
-  readonly maximumSize?: number;
+  readonly maximumSize?: number | undefined;
 }
 
 /** Orders strings by their code points. JavaScript's `<` orders by UTF-16 units, which puts emoji before U+FFFD. */

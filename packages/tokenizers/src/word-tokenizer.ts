@@ -20,31 +20,36 @@ import {
 /** How a text is split into words. */
 export interface SplittingOptions {
   /** Words in lower case (Unicode, no language's own rules); special tokens stay as they are. Default false. */
-  readonly lowercase?: boolean;
+  readonly lowercase?: boolean | undefined;
   /** Punctuation and symbols as words of their own. Default false: words are what white space separates. */
-  readonly separatePunctuation?: boolean;
+  readonly separatePunctuation?: boolean | undefined;
   /** Every line break becomes the `end` token, as in the Penn Treebank. Default false: it is white space. */
-  readonly endOfLine?: boolean;
+  readonly endOfLine?: boolean | undefined;
   /** Default `'none'`. */
-  readonly normalization?: Normalization;
+  readonly normalization?: Normalization | undefined;
 }
+
+/** How a tokenizer splits texts: every option, with its default filled in. */
+export type Splitting = {
+  readonly [Name in keyof SplittingOptions]-?: NonNullable<SplittingOptions[Name]>;
+};
 
 /** Options of `new WordTokenizer`. */
 export interface WordTokenizerOptions extends SplittingOptions {
   /** Every word in the order of the ids. Special tokens that it lacks get the first ids. */
   readonly vocabulary: readonly string[];
   /** Default `{ unknown: '<unk>' }`, with `endOfLine` also `end: '<eos>'`. */
-  readonly specialTokens?: SpecialTokens;
+  readonly specialTokens?: SpecialTokens | undefined;
 }
 
 /** Options of `WordTokenizer.train`. */
 export interface WordTrainingOptions extends SplittingOptions, VocabularyOptions {
   /** Default `{ unknown: '<unk>' }`, with `endOfLine` also `end: '<eos>'`. */
-  readonly specialTokens?: SpecialTokens;
+  readonly specialTokens?: SpecialTokens | undefined;
 }
 
 /** A saved `WordTokenizer`. */
-export interface WordTokenizerJson extends TokenizerJson, Required<SplittingOptions> {
+export interface WordTokenizerJson extends TokenizerJson, Splitting {
   readonly type: 'word';
   readonly specialTokens: SpecialTokens;
   /** Token i has id i. */
@@ -64,12 +69,7 @@ const wordOrSymbol: RegExp =
 /** White space, and every line break as a piece of its own. */
 const pieces: RegExp = /\r\n|\n|\r|\S+/gu;
 
-function visitWords(
-  text: string,
-  splitting: Required<SplittingOptions>,
-  special: SpecialTokens,
-  visitor: Visitor,
-): void {
+function visitWords(text: string, splitting: Splitting, special: SpecialTokens, visitor: Visitor): void {
   const { lowercase, separatePunctuation, endOfLine, normalization } = splitting;
   const specialTokens = new Set(listSpecialTokens(special));
   const visit: Visitor = (word, index) => visitor(lowercase ? word.toLowerCase() : word, index);
@@ -90,8 +90,8 @@ function complete({
   endOfLine = false,
   normalization = 'none',
   specialTokens = endOfLine ? { unknown: '<unk>', end: '<eos>' } : { unknown: '<unk>' },
-}: SplittingOptions & { readonly specialTokens?: SpecialTokens }): {
-  splitting: Required<SplittingOptions>;
+}: SplittingOptions & { readonly specialTokens?: SpecialTokens | undefined }): {
+  splitting: Splitting;
   specialTokens: SpecialTokens;
 } {
   if (endOfLine && specialTokens.end === undefined) {
@@ -114,7 +114,7 @@ function complete({
 export class WordTokenizer extends VocabularyTokenizer {
   readonly type = 'word' as const;
   /** How texts are split. */
-  readonly splitting: Required<SplittingOptions>;
+  readonly splitting: Splitting;
 
   /** @throws TokenizerError when a token occurs twice or a word has white space, or when there is none */
   constructor({ vocabulary, ...options }: WordTokenizerOptions) {

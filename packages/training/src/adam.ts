@@ -9,24 +9,24 @@ import type { GradientTransform, PathPredicate } from './transform.ts';
 export interface AdamOptions {
   readonly learningRate: Rate;
   /** Decay of the first moment. Default 0.9. */
-  readonly beta1?: number;
+  readonly beta1?: number | undefined;
   /** Decay of the second moment. Default 0.999. */
-  readonly beta2?: number;
+  readonly beta2?: number | undefined;
   /** Default 1e-8. */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
   /**
    * Add epsilon to √v, as Keras and TensorFlow do, and not to the corrected √(v/(1 − β₂ᵗ)) as the paper's algorithm 1 and
    * PyTorch do. It is the paper's ε̂, end of section 2. Default false.
    */
-  readonly epsilonBeforeCorrection?: boolean;
+  readonly epsilonBeforeCorrection?: boolean | undefined;
 }
 
 /** Options of `adamw`. */
 export interface AdamWOptions extends AdamOptions {
   /** λ. Default 0.01. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** Which parameters decay, by path. Default all. Biases and gains usually do not. */
-  readonly mask?: PathPredicate;
+  readonly mask?: PathPredicate | undefined;
 }
 
 /** The moments that Adam keeps. */
@@ -146,7 +146,7 @@ export function adamax(options: AdamVariantOptions): GradientTransform<PerParame
 /** Options of `nadam`. */
 export interface NadamOptions extends AdamVariantOptions {
   /** ψ of the momentum's schedule. Default 0.004. */
-  readonly momentumDecay?: number;
+  readonly momentumDecay?: number | undefined;
 }
 
 /**

@@ -13,15 +13,15 @@ function root(square: tf.Tensor, epsilon: number, inside: boolean): tf.Tensor {
 export interface RmspropOptions {
   readonly learningRate: Rate;
   /** ρ, the decay of the mean square. Default 0.9. */
-  readonly decay?: number;
+  readonly decay?: number | undefined;
   /** Default 1e-8. */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
   /** Divide by √(v + ε), as Keras, and not by √v + ε, as PyTorch. Default false. */
-  readonly epsilonInside?: boolean;
+  readonly epsilonInside?: boolean | undefined;
   /** Subtract the square of the mean gradient: divide by its deviation. Default false. */
-  readonly centered?: boolean;
+  readonly centered?: boolean | undefined;
   /** Default 0. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
 }
 
 /**
@@ -70,11 +70,11 @@ export function rmsprop(
 export interface AdagradOptions {
   readonly learningRate: Rate;
   /** Default 1e-10. */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
   /** Divide by √(s + ε), as Keras, and not by √s + ε, as PyTorch. Default false. */
-  readonly epsilonInside?: boolean;
+  readonly epsilonInside?: boolean | undefined;
   /** The sum of squares before the first step. Default 0; Keras starts with 0.1. */
-  readonly initialAccumulator?: number;
+  readonly initialAccumulator?: number | undefined;
 }
 
 /**
@@ -101,11 +101,11 @@ export function adagrad(options: AdagradOptions): GradientTransform<PerParameter
 /** Options of `adadelta`. */
 export interface AdadeltaOptions {
   /** Default 1, as in the paper, which has none. */
-  readonly learningRate?: Rate;
+  readonly learningRate?: Rate | undefined;
   /** ρ. Default 0.9. */
-  readonly decay?: number;
+  readonly decay?: number | undefined;
   /** Default 1e-6. */
-  readonly epsilon?: number;
+  readonly epsilon?: number | undefined;
 }
 
 /**

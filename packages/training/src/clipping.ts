@@ -6,7 +6,10 @@ import { type GradientTransform, type Stateless, stateless } from './transform.t
 export type NormOrder = 1 | 2 | typeof Infinity;
 
 /** The norm of all tensors of a map, seen as one long vector: a float32 scalar, left on the device. 0 for an empty map. */
-export function globalNorm(tensors: Gradients, { norm = 2 }: { readonly norm?: NormOrder } = {}): tf.Scalar {
+export function globalNorm(
+  tensors: Gradients,
+  { norm = 2 }: { readonly norm?: NormOrder | undefined } = {},
+): tf.Scalar {
   return tf.tidy(() => {
     const parts = [...tensors.values()].map(tensor =>
       norm === 2 ? tf.sum(tf.square(tensor)) : norm === 1 ? tf.sum(tf.abs(tensor)) : tf.max(tf.abs(tensor)),
@@ -27,7 +30,7 @@ const normEpsilon = 1e-6;
  */
 export function clipByGlobalNorm(
   max: number,
-  { norm = 2 }: { readonly norm?: NormOrder } = {},
+  { norm = 2 }: { readonly norm?: NormOrder | undefined } = {},
 ): GradientTransform<Stateless> {
   checkNumber('clipByGlobalNorm', 'max', max, { above: 0 });
   return {

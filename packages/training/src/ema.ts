@@ -15,7 +15,7 @@ export class WeightAverage {
   readonly #averages: Map<string, tf.Tensor>;
 
   /** Starts at the present values of `parameters`. Throws ArgumentError when decay is outside [0, 1). */
-  constructor(parameters: Parameters, { decay = 0.999 }: { readonly decay?: number } = {}) {
+  constructor(parameters: Parameters, { decay = 0.999 }: { readonly decay?: number | undefined } = {}) {
     checkNumber('WeightAverage', 'decay', decay, { min: 0, below: 1 });
     this.decay = decay;
     this.parameters = parameters;

@@ -60,5 +60,5 @@ export interface StoppedEvent {
   readonly step: number;
   readonly reason: 'steps' | 'aborted' | 'early' | 'non-finite' | 'exhausted';
   /** What was not finite. */
-  readonly nonFinite?: NonFinite;
+  readonly nonFinite?: NonFinite | undefined;
 }

@@ -35,33 +35,33 @@ export interface FitOptions<Batch, Carry extends State> {
   /** Steps in all, those before a resumption included. */
   readonly steps: number;
   /** All parameters of the model, also those that are not trained: what checkpoints hold. Default: the optimizer's. */
-  readonly parameters?: Parameters;
+  readonly parameters?: Parameters | undefined;
   /** Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Recurrent state before the first step; `fit` takes it over. */
   readonly state?: Carry | undefined;
   /** A `step` event comes every so many steps, and for the last one. Default 1. */
-  readonly logEvery?: number;
+  readonly logEvery?: number | undefined;
   /** Runs every so many steps, and after the last one. */
   readonly validate?: {
     readonly every: number;
     readonly run: (context: { readonly step: number }) => Record<string, number> | Promise<Record<string, number>>;
   };
-  readonly earlyStopping?: EarlyStopping;
-  readonly plateau?: PlateauObserver;
+  readonly earlyStopping?: EarlyStopping | undefined;
+  readonly plateau?: PlateauObserver | undefined;
   /** Updated after every step. */
-  readonly average?: WeightAverage;
+  readonly average?: WeightAverage | undefined;
   /** Saved every so many steps, and where the run stops. */
   readonly checkpoint?: {
     readonly every: number;
     readonly save: (checkpoint: Checkpoint) => void | Promise<void>;
     /** Stored with it: hyper-parameters, vocabulary. */
-    readonly config?: Json;
+    readonly config?: Json | undefined;
   };
   /** Where to go on; everything in it is checked before anything changes. */
-  readonly resume?: Checkpoint;
+  readonly resume?: Checkpoint | undefined;
   /** Stops the run between two steps. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Longest time, in milliseconds, that passes before other tasks of the event loop get their turn. */

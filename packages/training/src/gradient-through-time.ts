@@ -28,7 +28,7 @@ export interface GradientThroughTimeOptions<S extends State> extends CallOptions
    * one step, and its output, do not depend on each other: an LSTM's dL/dc_t would hold h_t fixed. To have it through h_t
    * too, mark c_t before h_t is computed from it.
    */
-  readonly step?: (input: tf.Tensor, state: S, probe: Probe) => StepResult<S>;
+  readonly step?: ((input: tf.Tensor, state: S, probe: Probe) => StepResult<S>) | undefined;
 }
 
 /** What `gradientThroughTime` returns: data to plot. */
@@ -115,7 +115,7 @@ async function normsOf(tensors: readonly (tf.Tensor | undefined)[]): Promise<Flo
 /** Options of `gradientNorms`. */
 export interface GradientNormsOptions {
   /** The group of a path; a group has the norm of all its gradients together. Default: every parameter by itself. */
-  readonly by?: (path: string) => string;
+  readonly by?: ((path: string) => string) | undefined;
 }
 
 /** Euclidean norm of each gradient, or of groups: `{ by: path => path.split('.')[0]! }` for those of the model's fields. */

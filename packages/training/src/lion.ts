@@ -8,13 +8,13 @@ import type { GradientTransform, PathPredicate } from './transform.ts';
 export interface LionOptions {
   readonly learningRate: Rate;
   /** Default 0.9. */
-  readonly beta1?: number;
+  readonly beta1?: number | undefined;
   /** Default 0.99. */
-  readonly beta2?: number;
+  readonly beta2?: number | undefined;
   /** λ, decoupled. Default 0. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** Which parameters decay, by path. Default all. */
-  readonly mask?: PathPredicate;
+  readonly mask?: PathPredicate | undefined;
 }
 
 /**

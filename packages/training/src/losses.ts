@@ -8,7 +8,7 @@ export type Reduction = 'mean' | 'sum' | 'none';
 /** Options that every loss has. */
 export interface LossOptions {
   /** Default 'mean'. */
-  readonly reduction?: Reduction;
+  readonly reduction?: Reduction | undefined;
 }
 
 /** Options of `crossEntropy`. */
@@ -67,12 +67,12 @@ export interface SequenceCrossEntropyOptions {
   /** Default 0. */
   readonly labelSmoothing?: number | undefined;
   /** A label that counts for nothing, besides padding. Default −1. */
-  readonly ignoreIndex?: number;
+  readonly ignoreIndex?: number | undefined;
   /**
    * 'tokens': the mean over all tokens, so that long sequences weigh more. 'sequences': the mean over sequences of each
    * one's mean. 'perSequence': float32 [B], each sequence's sum, −log p(sequence). Default 'tokens'.
    */
-  readonly reduction?: 'tokens' | 'sequences' | 'perSequence';
+  readonly reduction?: 'tokens' | 'sequences' | 'perSequence' | undefined;
 }
 
 /** What `sequenceCrossEntropy` takes. */
@@ -199,7 +199,7 @@ export function mae({ prediction, target }: RegressionArguments, { reduction = '
 /** Options of `huber`. */
 export interface HuberOptions extends LossOptions {
   /** Where the parabola becomes a line. Default 1. */
-  readonly delta?: number;
+  readonly delta?: number | undefined;
 }
 
 /** Huber's loss of d = p − t: ½d² while |d| ≤ δ, then δ(|d| − ½δ). Huber 1964, "Robust estimation of a location parameter". */
@@ -220,7 +220,7 @@ export function huber(
 /** Options of `smoothL1`. */
 export interface SmoothL1Options extends LossOptions {
   /** Where the parabola becomes the absolute value less ½β. Default 1. */
-  readonly beta?: number;
+  readonly beta?: number | undefined;
 }
 
 /** ½d²/β while |d| ≤ β, then |d| − ½β: Huber's loss with δ = β, over β. Girshick 2015, arXiv:1504.08083, eq. 3. */

@@ -37,7 +37,7 @@ export interface PerParameterRule<Slot extends string> {
   readonly learningRate: Rate;
   readonly slots: readonly Slot[];
   /** A slot before the first update. Default zeros of the parameter's shape. */
-  readonly initial?: (slot: Slot, parameter: tf.Variable) => tf.Tensor;
+  readonly initial?: ((slot: Slot, parameter: tf.Variable) => tf.Tensor) | undefined;
   /** Runs in a tidy. */
   readonly rule: (input: RuleInput<Slot>) => RuleOutput<Slot>;
 }

@@ -1,23 +1,23 @@
-import { checkNumber, FormatError } from '@ostinato/core';
+import { type Complete, checkNumber, FormatError } from '@ostinato/core';
 import type { Schedule } from './schedules.ts';
 
 /** Options of `Plateau`. */
 export interface PlateauOptions {
   readonly rate: number;
   /** The rate is multiplied by this. Default 0.1. */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** Measurements without improvement that are tolerated. Default 10. */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
   /** Whether the metric should fall or rise. Default 'min'. */
-  readonly mode?: 'min' | 'max';
+  readonly mode?: 'min' | 'max' | undefined;
   /** What counts as an improvement. Default 1e-4. */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
   /** Whether `threshold` is a fraction of the best value or an amount. Default 'relative'. */
-  readonly thresholdMode?: 'relative' | 'absolute';
+  readonly thresholdMode?: 'relative' | 'absolute' | undefined;
   /** Measurements after a reduction that are not judged. Default 0. */
-  readonly cooldown?: number;
+  readonly cooldown?: number | undefined;
   /** Default 0. */
-  readonly minimum?: number;
+  readonly minimum?: number | undefined;
 }
 
 /** What a `Plateau` remembers: plain JSON data. */
@@ -36,7 +36,7 @@ export interface PlateauState {
  * Reductions by less than 1e-8 are not made. A NaN metric is no improvement.
  */
 export class Plateau {
-  readonly #options: Required<PlateauOptions>;
+  readonly #options: Complete<PlateauOptions>;
   #state: PlateauState;
 
   /** @throws ArgumentError when factor is outside (0, 1), or a count is negative */

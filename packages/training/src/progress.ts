@@ -9,9 +9,9 @@ export interface EarlyStopping {
   /** Validations without improvement after which to stop. */
   readonly patience: number;
   /** Whether the metric should fall or rise. Default 'min'. */
-  readonly mode?: 'min' | 'max';
+  readonly mode?: 'min' | 'max' | undefined;
   /** Smaller improvements do not count. Default 0. */
-  readonly minDelta?: number;
+  readonly minDelta?: number | undefined;
 }
 
 /** A learning rate that reacts to a metric: give `schedule.schedule` to the optimizer and this to `fit`. */

@@ -11,7 +11,7 @@ export function scaleBySchedule(schedule: Schedule): GradientTransform<Stateless
 /** Options of `weightDecay`. */
 export interface WeightDecayOptions {
   /** Which parameters decay, by path. Default all. Biases and gains usually do not. */
-  readonly mask?: PathPredicate;
+  readonly mask?: PathPredicate | undefined;
 }
 
 /**

@@ -60,9 +60,9 @@ export interface CosineOptions {
   /** Steps from `rate` to `minimum`. */
   readonly steps: number;
   /** Default 0. */
-  readonly minimum?: number;
+  readonly minimum?: number | undefined;
   /** What follows: stay at the minimum, or go on along the cosine, which rises again. Default 'hold'. */
-  readonly afterwards?: 'hold' | 'rise';
+  readonly afterwards?: 'hold' | 'rise' | undefined;
 }
 
 /**
@@ -82,9 +82,9 @@ export interface CosineWarmRestartsOptions {
   /** Steps of the first period. */
   readonly period: number;
   /** Each period is so many times the one before; an integer. Default 1. */
-  readonly multiplier?: number;
+  readonly multiplier?: number | undefined;
   /** Default 0. */
-  readonly minimum?: number;
+  readonly minimum?: number | undefined;
 }
 
 /** Cosine annealing that starts again after `period`, `period·multiplier`, … steps (arXiv:1608.03983, eq. 5). */
@@ -109,9 +109,9 @@ export interface PolynomialOptions {
   readonly rate: number;
   readonly steps: number;
   /** Default 1: a line. */
-  readonly power?: number;
+  readonly power?: number | undefined;
   /** Default 0. */
-  readonly minimum?: number;
+  readonly minimum?: number | undefined;
 }
 
 /** minimum + (rate − minimum)·(1 − min(t, steps)/steps)^power. */
@@ -131,7 +131,15 @@ export function inverseSquareRoot({ rate, warmup }: { rate: number; warmup: numb
  *
  * Vaswani et al. 2017, arXiv:1706.03762, eq. 3: `size` is d_model, `warmup` warmup_steps.
  */
-export function noam({ size, warmup, factor = 1 }: { size: number; warmup: number; factor?: number }): Schedule {
+export function noam({
+  size,
+  warmup,
+  factor = 1,
+}: {
+  size: number;
+  warmup: number;
+  factor?: number | undefined;
+}): Schedule {
   checkSteps('noam', 'size', size);
   checkSteps('noam', 'warmup', warmup);
   return step => factor * size ** -0.5 * Math.min((step + 1) ** -0.5, (step + 1) * warmup ** -1.5);
@@ -143,15 +151,15 @@ export interface OneCycleOptions {
   /** Length of the cycle. Afterwards the value stays at `final`. */
   readonly steps: number;
   /** Fraction of the steps that rise. Default 0.3. */
-  readonly riseFraction?: number;
+  readonly riseFraction?: number | undefined;
   /** Default peak / 25. */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /** Default initial / 10,000. */
-  readonly final?: number;
+  readonly final?: number | undefined;
   /** Default 'cosine'. */
-  readonly shape?: 'cosine' | 'linear';
+  readonly shape?: 'cosine' | 'linear' | undefined;
   /** Fall to `initial` as slowly as it rose, and only then to `final`. Default false. */
-  readonly threePhases?: boolean;
+  readonly threePhases?: boolean | undefined;
 }
 
 /**
@@ -203,9 +211,9 @@ export interface CyclicOptions {
   /** Steps from low to high. */
   readonly rise: number;
   /** Steps back. Default: as many. */
-  readonly fall?: number;
+  readonly fall?: number | undefined;
   /** Halve the height with every cycle ("triangular2"). Default false. */
-  readonly halve?: boolean;
+  readonly halve?: boolean | undefined;
 }
 
 /** A line up and a line down, again and again. Smith 2017, arXiv:1506.01186. */
@@ -223,7 +231,7 @@ export function cyclic({ low, high, rise, fall = rise, halve = false }: CyclicOp
 /** Options of `warmup`. */
 export interface WarmupOptions {
   /** 1 (the default) never wastes a step on rate 0, as nanoGPT; 0 begins at 0, as Hugging Face's schedules. */
-  readonly offset?: 0 | 1;
+  readonly offset?: 0 | 1 | undefined;
 }
 
 /**

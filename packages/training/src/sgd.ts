@@ -8,11 +8,11 @@ import type { GradientTransform } from './transform.ts';
 export interface SgdOptions {
   readonly learningRate: Rate;
   /** μ. Default 0: plain gradient descent, which remembers nothing. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
   /** Part of a new gradient that is left out of the momentum, from the second step on. Default 0. */
-  readonly dampening?: number;
+  readonly dampening?: number | undefined;
   /** Look ahead along the momentum. Default false. */
-  readonly nesterov?: boolean;
+  readonly nesterov?: boolean | undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type CallOptions, Linear, Module, parameters, Rng } from '@ostinato/core';
 import { adam, mse, Optimizer, truncatedBptt } from '@ostinato/training';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs';
 
 /** hₜ = tanh([xₜ, hₜ₋₁] W + b). The layers of `@ostinato/recurrent` have the same `call`. */
 class Elman extends Module {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Linear, parameters } from '@ostinato/core';
 import { adamw, chain, clipByGlobalNorm, cosine, fit, mse, Optimizer, warmup } from '@ostinato/training';
 import { loadCheckpoint, saveCheckpoint } from '@ostinato/training/node';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs';
 
 const model = new Linear({ inputSize: 2, outputSize: 1 });
 const learningRate = warmup(10, cosine({ rate: 0.05, steps: 190 }));

@@ -6,8 +6,8 @@ import { writeSafetensors } from './write.ts';
 /** Options of `parametersToBytes`. */
 export interface ParametersToBytesOptions {
   /** How float32 parameters are stored. F16 halves the file and rounds to nearest. Default F32. */
-  readonly dtype?: 'F32' | 'F16' | 'BF16';
-  readonly metadata?: ReadonlyMap<string, string>;
+  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
+  readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Reads parameters (or tensors by name) back from the engine. float32 becomes F32, int32 I32, bool BOOL. */
@@ -38,7 +38,7 @@ export async function parametersToBytes(
 /** Options of `assignParameters`. */
 export interface AssignOptions {
   /** Whether the names must be exactly those of the parameters. Otherwise the names in common are assigned. Default true. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 /** Names that `assignParameters` did not use. */

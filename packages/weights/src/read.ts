@@ -13,7 +13,7 @@ export interface SafeTensors {
 /** Options of `readSafetensors`. */
 export interface ReadOptions {
   /** Longest header that is read. Default 100,000,000, the limit of the reference implementation. */
-  readonly maxHeaderBytes?: number;
+  readonly maxHeaderBytes?: number | undefined;
 }
 
 const where = 'readSafetensors';

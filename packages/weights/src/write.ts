@@ -6,7 +6,7 @@ import { loneSurrogate } from './json.ts';
 export interface WriteArguments {
   readonly tensors: ReadonlyMap<string, SafeTensor>;
   /** Free text by key: the header's `__metadata__`. */
-  readonly metadata?: ReadonlyMap<string, string>;
+  readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
 const where = 'writeSafetensors';

@@ -1,3 +1,5 @@
+import '@tensorflow/tfjs'; // an engine for the tensors
+import '@tensorflow/tfjs'; // an engine for the tensors
 import { Linear, parameters, Rng } from '@ostinato/core';
 import { assignParameters, parametersToBytes, readSafetensors } from '@ostinato/weights';
 

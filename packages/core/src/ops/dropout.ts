@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../check.ts';
+import { ShapeError } from '../errors.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 import { type Key, threefry } from '../threefry.ts';
 
@@ -40,9 +41,12 @@ export function dropoutMask(size: number, { rate, key }: DropoutOptions): Float3
  * Srivastava et al. 2014, "Dropout", JMLR 15, section 4 (with the scaling moved from test to training).
  *
  * @returns float32, of the input's shape
- * @throws ArgumentError when rate is outside [0, 1)
+ * @throws ShapeError when the input is not float32; ArgumentError when rate is outside [0, 1)
  */
 export function dropout<T extends tf.Tensor>(input: T, { rate, key }: DropoutOptions): T {
+  if (input.dtype !== 'float32') {
+    throw new ShapeError({ where: 'dropout', rule: 'input must have dtype float32', got: input.dtype });
+  }
   checkNumber('dropout', 'rate', rate, { min: 0, below: 1 });
   if (rate === 0) return tf.clone(input) as T;
   return tf.tidy(() => {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkNumber, checkShape } from '../check.ts';
+import { checkLastAxis, checkNumber, checkShape } from '../check.ts';
+import { ShapeError } from '../errors.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 
 /** Kernel contract of `layerNorm`. */
@@ -37,16 +38,18 @@ export interface LayerNormArguments {
  * Ba, Kiros, Hinton 2016, arXiv:1607.06450, section 3.
  *
  * @returns float32 [..., D], of the input's shape
- * @throws ShapeError when gain or bias is not [D]; ArgumentError when epsilon is negative
+ * @throws ShapeError when gain or bias is not [D], or a tensor not float32; ArgumentError when epsilon is negative
  */
 export function layerNorm(
   { input, gain, bias }: LayerNormArguments,
-  { epsilon = 1e-5 }: { epsilon?: number } = {},
+  { epsilon = 1e-5 }: { epsilon?: number | undefined } = {},
 ): tf.Tensor {
   checkNumber('layerNorm', 'epsilon', epsilon, { min: 0 });
   const width = input.shape.at(-1) ?? 0;
-  if (gain) checkShape('layerNorm', 'gain', gain, { width });
-  if (bias) checkShape('layerNorm', 'bias', bias, { width });
+  if (input.rank < 1) throw new ShapeError({ where: 'layerNorm', rule: 'input must be [..., width]', got: '[]' });
+  checkLastAxis('layerNorm', 'input', input, 'width', width);
+  if (gain) checkShape('layerNorm', 'gain', gain, { width }, 'float32');
+  if (bias) checkShape('layerNorm', 'bias', bias, { width }, 'float32');
   return tf.tidy(() => {
     if (hasKernel(layerNormOp.kernelName)) {
       const [output] = runFused(layerNormOp, { input: tf.reshape(input, [-1, width]), gain, bias }, { epsilon });

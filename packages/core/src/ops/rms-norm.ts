@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkNumber, checkShape } from '../check.ts';
+import { checkLastAxis, checkNumber, checkShape } from '../check.ts';
+import { ShapeError } from '../errors.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 
 /** Kernel contract of `rmsNorm`. */
@@ -28,12 +29,17 @@ export interface RmsNormArguments {
  * Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
  *
  * @returns float32 [..., D], of the input's shape
- * @throws ShapeError when gain is not [D]; ArgumentError when epsilon is negative
+ * @throws ShapeError when gain is not [D], or a tensor not float32; ArgumentError when epsilon is negative
  */
-export function rmsNorm({ input, gain }: RmsNormArguments, { epsilon = 1e-6 }: { epsilon?: number } = {}): tf.Tensor {
+export function rmsNorm(
+  { input, gain }: RmsNormArguments,
+  { epsilon = 1e-6 }: { epsilon?: number | undefined } = {},
+): tf.Tensor {
   checkNumber('rmsNorm', 'epsilon', epsilon, { min: 0 });
   const width = input.shape.at(-1) ?? 0;
-  if (gain) checkShape('rmsNorm', 'gain', gain, { width });
+  if (input.rank < 1) throw new ShapeError({ where: 'rmsNorm', rule: 'input must be [..., width]', got: '[]' });
+  checkLastAxis('rmsNorm', 'input', input, 'width', width);
+  if (gain) checkShape('rmsNorm', 'gain', gain, { width }, 'float32');
   return tf.tidy(() => {
     if (hasKernel(rmsNormOp.kernelName)) {
       const [output] = runFused(rmsNormOp, { input: tf.reshape(input, [-1, width]), gain }, { epsilon });

@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, type Module, type Rng, type State } from '@ostinato/core';
+import { type Complete, checkChoice, checkNumber, type Module, type Rng, type State } from '@ostinato/core';
 import { GRU, LSTM, RNN } from '@ostinato/recurrent';
 import type * as tf from '@tensorflow/tfjs-core';
 
@@ -13,17 +13,17 @@ export interface LanguageModelConfig {
   /** V, number of tokens. */
   readonly vocabularySize: number;
   /** E, width of a token's vector. Default 256. */
-  readonly embeddingSize?: number;
+  readonly embeddingSize?: number | undefined;
   /** H, width of the hidden state. Default 1024. */
-  readonly hiddenSize?: number;
+  readonly hiddenSize?: number | undefined;
   /** Default 'lstm'. */
-  readonly cell?: CellName;
+  readonly cell?: CellName | undefined;
   /** Recurrent layers on top of each other. Default 1. */
-  readonly numLayers?: number;
+  readonly numLayers?: number | undefined;
   /** Rate of dropout between the layers and before the output. Default 0. */
-  readonly dropout?: number;
+  readonly dropout?: number | undefined;
   /** Whether the output layer shares the embedding's table; needs embeddingSize = hiddenSize. Default false. */
-  readonly tied?: boolean;
+  readonly tied?: boolean | undefined;
 }
 
 /** A recurrent layer that a language model can be built on: `LSTM`, `GRU`, `RNN`, or one of your own. */
@@ -68,7 +68,7 @@ export function completeConfig({
   numLayers = 1,
   dropout = 0,
   tied = false,
-}: LanguageModelConfig): Required<LanguageModelConfig> {
+}: LanguageModelConfig): Complete<LanguageModelConfig> {
   const where = 'LanguageModel';
   checkNumber(where, 'vocabularySize', vocabularySize, { integer: true, min: 1 });
   checkNumber(where, 'embeddingSize', embeddingSize, { integer: true, min: 1 });
@@ -80,7 +80,7 @@ export function completeConfig({
 }
 
 /** The recurrent layer that a configuration names. */
-export function recurrentLayer(config: Required<LanguageModelConfig>, rng: Rng): RecurrentLayer {
+export function recurrentLayer(config: Complete<LanguageModelConfig>, rng: Rng): RecurrentLayer {
   const { cell, embeddingSize, hiddenSize, numLayers, dropout } = config;
   return layers[cell]({ inputSize: embeddingSize, hiddenSize, numLayers, dropout, rng });
 }

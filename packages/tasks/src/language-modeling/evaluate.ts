@@ -10,11 +10,11 @@ export interface EvaluateOptions {
    * The text is cut into this many equal pieces that are read side by side, each from a zero state. Default 1, which is
    * exact: the state is carried over the whole text. More is faster, and slightly pessimistic at the starts.
    */
-  readonly streams?: number;
+  readonly streams?: number | undefined;
   /** Tokens read at once; the result does not depend on it. Default 200. */
-  readonly windowLength?: number;
+  readonly windowLength?: number | undefined;
   /** Characters that were predicted, for bits per character when tokens are longer. Default: as many as tokens. */
-  readonly characters?: number;
+  readonly characters?: number | undefined;
   /** Stops between windows: the rejection is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -11,11 +11,11 @@ export interface GenerateTextOptions extends SamplingOptions {
   /** Texts to go on with, each of at least one token. They are read together. */
   readonly prompts: readonly string[];
   /** Most tokens behind a prompt. Default 1000. */
-  readonly maximumTokens?: number;
+  readonly maximumTokens?: number | undefined;
   /** Texts that end a continuation, and are not in it. Default: none. */
-  readonly stop?: readonly string[];
+  readonly stop?: readonly string[] | undefined;
   /** Needed unless the temperature is 0; row b draws from `rng.split(b)`. */
-  readonly rng?: Parameters<typeof generateBatch>[0]['rng'];
+  readonly rng?: Parameters<typeof generateBatch>[0]['rng'] | undefined;
   /** Ends the loop at the next token. */
   readonly signal?: AbortSignal | undefined;
 }

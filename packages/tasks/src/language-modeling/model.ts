@@ -2,6 +2,7 @@ import {
   ArgumentError,
   atPath,
   type CallOptions,
+  type Complete,
   checkShape,
   Dropout,
   Linear,
@@ -16,9 +17,9 @@ import { completeConfig, type LanguageModelConfig, type RecurrentLayer, recurren
 /** Options of `LanguageModel`: its configuration, and what is no plain data. */
 export interface LanguageModelOptions extends LanguageModelConfig {
   /** A layer of your own in place of the configured cell; its outputSize takes the place of hiddenSize. */
-  readonly recurrent?: RecurrentLayer;
+  readonly recurrent?: RecurrentLayer | undefined;
   /** Where the first weights come from. Default `new Rng(0)`. */
-  readonly rng?: Rng;
+  readonly rng?: Rng | undefined;
 }
 
 /** Options of `LanguageModel.call`. */
@@ -50,7 +51,7 @@ export interface HiddenResult {
  * arXiv:1409.2329, whose dropout (not on the recurrence) this is.
  */
 export class LanguageModel extends Module {
-  readonly config: Required<LanguageModelConfig>;
+  readonly config: Complete<LanguageModelConfig>;
   readonly embedding: Embedding;
   readonly recurrent: RecurrentLayer;
   readonly dropout: Dropout;

@@ -28,9 +28,9 @@ export interface EncodeLanguageModelOptions {
   readonly model: LanguageModel;
   readonly tokenizer: Tokenizer;
   /** Default null. */
-  readonly details?: Json;
+  readonly details?: Json | undefined;
   /** F16 and BF16 halve the file. Default 'F32'. */
-  readonly dtype?: 'F32' | 'F16' | 'BF16';
+  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
 }
 
 const format = 'ostinato-language-model';

@@ -33,27 +33,27 @@ import type { LanguageModelDescription } from './saved.ts';
 export interface LanguageModelTrainingOptions {
   readonly steps: number;
   /** Rows B. Default 32. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Tokens T that a step reads in every row. Default 100. */
-  readonly windowLength?: number;
+  readonly windowLength?: number | undefined;
   /**
    * `windows`: from anywhere in the text, each from a zero state. `streams`: the text as B streams, read one window after
    * another, with the state carried over and set to zero where a document begins. Default 'windows'.
    */
-  readonly batches?: 'windows' | 'streams';
+  readonly batches?: 'windows' | 'streams' | undefined;
   /**
    * How many tokens gradients flow back (k2 of truncated back-propagation; k1 is `windowLength`). More than `windowLength`
    * needs streams. Default `windowLength`.
    */
-  readonly bptt?: number;
+  readonly bptt?: number | undefined;
   /** Of Adam. Default 5e-3. */
-  readonly learningRate?: number;
+  readonly learningRate?: number | undefined;
   /** `cosine` falls to a twentieth of `learningRate` at the last step. Default 'constant'. */
-  readonly schedule?: 'constant' | 'cosine';
+  readonly schedule?: 'constant' | 'cosine' | undefined;
   /** Largest global norm of the gradient; 0 does not clip. Default 1. */
-  readonly clipNorm?: number;
+  readonly clipNorm?: number | undefined;
   /** Of windows and dropout. Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** Options of `trainLanguageModel`. */
@@ -66,19 +66,19 @@ export interface TrainLanguageModelOptions extends LanguageModelTrainingOptions 
   /** Token ids of held-out text; fewer than 2 are as good as none. */
   readonly validation?: Int32Array | undefined;
   /** Steps between measurements of the validation loss. Default 100. */
-  readonly validateEvery?: number;
+  readonly validateEvery?: number | undefined;
   /** Where and how often the run is saved. Default: it is not. */
   readonly checkpoint?:
     | { readonly every: number; readonly save: (checkpoint: Checkpoint) => void | Promise<void> }
     | undefined;
   /** Saved with every checkpoint, so that its file alone is a model: see `describeLanguageModel`. */
-  readonly description?: LanguageModelDescription;
+  readonly description?: LanguageModelDescription | undefined;
   /** Where to go on, to the bit; the other options must be those of the run. */
   readonly resume?: Checkpoint | null | undefined;
   /** Stops the run between two steps, after a last checkpoint. */
   readonly signal?: AbortSignal | undefined;
   /** In place of clipping and Adam. */
-  readonly transform?: GradientTransform;
+  readonly transform?: GradientTransform | undefined;
 }
 
 const where = 'trainLanguageModel';

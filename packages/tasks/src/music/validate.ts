@@ -1,4 +1,4 @@
-import { OstinatoError } from '@ostinato/core';
+import { isOstinatoError } from '@ostinato/core';
 import { parseTune } from './parse.ts';
 import { readTune, type Tune } from './tune.ts';
 
@@ -11,7 +11,7 @@ export interface TuneProblem {
   readonly kind: 'syntax' | 'structure' | 'bar';
   readonly message: string;
   /** 1 for the first line of the tune's ABC. */
-  readonly line?: number;
+  readonly line?: number | undefined;
 }
 
 /** What `validateTune` finds. */
@@ -52,7 +52,7 @@ export function validateTune(source: Tune | string): TuneReport {
       problems.push({ kind: 'bar', message, line });
     }
   } catch (error) {
-    if (!(error instanceof OstinatoError)) throw error;
+    if (!isOstinatoError(error)) throw error;
     problems.push({ kind: 'syntax', message: error.message });
   }
   return { valid: problems.every(({ kind }) => kind === 'bar'), problems };

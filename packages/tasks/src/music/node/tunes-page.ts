@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { OstinatoError } from '@ostinato/core';
+import { isOstinatoError } from '@ostinato/core';
 import { tuneToMidi } from '../midi.ts';
 import { type ParsedTune, parseTune } from '../parse.ts';
 import { readTune } from '../tune.ts';
@@ -13,7 +13,7 @@ import { pageStyle } from './page-style.ts';
 export interface PageTune {
   readonly abc: string;
   /** Sentences about the tune that the page lists under it, e.g. how much of it stands in the training data. */
-  readonly remarks?: readonly string[];
+  readonly remarks?: readonly string[] | undefined;
 }
 
 /** Options of `tunesToHtml`. */
@@ -21,9 +21,9 @@ export interface TunesPageOptions {
   /** Heading of the page. */
   readonly title: string;
   /** A paragraph under the heading, as plain text. */
-  readonly introduction?: string;
+  readonly introduction?: string | undefined;
   /** An SVG document, e.g. from `lossCurve` of `@ostinato/insight`. */
-  readonly lossCurveSvg?: string;
+  readonly lossCurveSvg?: string | undefined;
 }
 
 const require = createRequire(import.meta.url);
@@ -51,7 +51,7 @@ function unlessUnreadable<Result>(compute: () => Result): Result | null {
   try {
     return compute();
   } catch (error) {
-    if (error instanceof OstinatoError) return null;
+    if (isOstinatoError(error)) return null;
     throw error;
   }
 }

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+it("runs the README's example", async () => {
+  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  expect(read('../README.md')).toContain(`\`\`\`ts\n${read('./readme.example.ts')}\`\`\``);
+  const { loss, table } = await import('./readme.example.ts');
+  expect(table).toContain('33 values, 33 trainable');
+  expect(loss).toBeLessThan(0.01);
+});
