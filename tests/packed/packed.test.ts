@@ -40,7 +40,7 @@ beforeAll(() => {
   tarballs = packAll(folder);
   const versions = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8');
   const pinned = (name: string): string => versions.match(new RegExp(`^  '?${name}'?: (.*)$`, 'm'))![1]!;
-  const others = ['@tensorflow/tfjs', '@tensorflow/tfjs-core', '@types/node', 'vitest'];
+  const others = ['@tensorflow/tfjs', '@tensorflow/tfjs-core', '@types/node'];
   const dependencies = Object.fromEntries([
     ...[...tarballs].map(([name, file]) => [name, `file:${file}`]),
     ...others.map(name => [name, pinned(name)]),

@@ -23,17 +23,17 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   *second = y;
 }
 
-// Uniform numbers in [0, 1) of 24 bits. Words are below 2²⁴ after the shift, so the conversion from int is exact.
-INLINE vec uniform(uvec words) { return __builtin_convertvector((ivec)(words >> 8), vec) * splat(0x1p-24f); }
-
-// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 0).
-EXPORT void dropout(const float *input, float *output, usize size, float rate, unsigned key0, unsigned key1) {
-  vec scale = splat(1.0f / (1.0f - rate)), limit = splat(rate);
+// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 0). u is a whole number
+// of 2⁻²⁴, and so compared: a rate rounded to float32 would now and then decide otherwise than the reference.
+EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
+  vec scale = splat((float)(1.0 / (1.0 - rate)));
+  int least = (int)__builtin_ceil(rate * 0x1p24);
+  ivec limit = {least, least, least, least};
   for (usize i = 0; i < size; i += 2 * W) {
     unsigned j = (unsigned)(i / 2);
     uvec even = {j, j + 1, j + 2, j + 3}, odd = {0, 0, 0, 0};
     threefry(key0, key1, &even, &odd);
-    ivec keep_even = uniform(even) >= limit, keep_odd = uniform(odd) >= limit;
+    ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
     ivec low = __builtin_shufflevector(keep_even, keep_odd, 0, 4, 1, 5);
     ivec high = __builtin_shufflevector(keep_even, keep_odd, 2, 6, 3, 7);
     int rest = size - i < 2 * W ? (int)(size - i) : 2 * W;

@@ -76,6 +76,21 @@ describe('OstinatoSoftmaxCrossEntropy', () => {
     for (const [index, value] of expected.entries()) expect(gradient!.values[index]).toBeCloseTo(value, 6);
   });
 
+  it('is NaN where a logit is, whichever it is', () => {
+    for (const classes of [2, 4, 7]) {
+      for (let at = 0; at < classes; at++) {
+        const logits = numbers(1, classes);
+        logits[at] = Number.NaN;
+        const [losses] = on('ostinato-cpu', () => {
+          const labels = tf.tensor1d([at === 0 ? 1 : 0], 'int32');
+          const inputs = { logits: tf.tensor2d(logits, [1, classes]), labels, classWeights: absent() };
+          return runKernel('OstinatoSoftmaxCrossEntropy', inputs, { labelSmoothing: 0, ignoreIndex: null });
+        });
+        expect(losses!.values[0], `${at} of ${classes}`).toBeNaN();
+      }
+    }
+  });
+
   it('refuses labels outside the classes', () => {
     const inputs = () => ({ logits: tf.zeros([2, 3]), labels: tf.tensor1d([0, 3], 'int32'), classWeights: absent() });
     const attributes = { labelSmoothing: 0, ignoreIndex: null };
@@ -277,6 +292,18 @@ describe('OstinatoDropout', () => {
         });
         expectClose(outputs, [{ shape: [size], values }], { absolute: 0, relative: 1e-6 });
       }
+    }
+  });
+
+  it('does not round the rate: what float32 cannot tell apart is decided as the equation says', () => {
+    const key: [number, number] = [5, 6];
+    const words = Array.from({ length: 40 }, (_, i) => threefry(key, [i >> 1, 0])[i & 1]! >>> 8);
+    for (const [i, word] of words.entries()) {
+      const kept = [word / 2 ** 24, (word + 0.1) / 2 ** 24].map(rate => {
+        const inputs = { input: tf.ones([words.length]) };
+        return on('ostinato-cpu', () => runKernel('OstinatoDropout', inputs, { rate, key }))[0]!.values[i] !== 0;
+      });
+      expect(kept).toEqual([true, false]);
     }
   });
 });

@@ -194,6 +194,36 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
     tf.removeBackend(name);
   });
 
+  it('converts values whose dtype was only relabelled, also when making room for them makes the memory grow', () => {
+    const fresh = new OstinatoCpuBackend({ sharedMemory });
+    const name = `${small}-converting`;
+    tf.registerBackend(name, () => fresh);
+    tf.copyRegisteredKernels('ostinato-cpu', name);
+    tf.setBackend(name);
+    const whole = tf.tensor1d([3, 1, 2], 'int32');
+    fresh.addressOf(whole);
+    const relabelled = tf.cast(whole, 'float32');
+    const usage = () => fresh.kernelMemory.usage;
+    while (usage().reservedBytes - usage().allocatedBytes > 64) {
+      fresh.kernelMemory.allocate(Math.min(usage().reservedBytes - usage().allocatedBytes - 64, 1 << 20));
+    }
+    const { reservedBytes } = usage();
+    expect(Array.from(tf.square(relabelled).dataSync())).toEqual([9, 1, 4]);
+    expect(usage().reservedBytes).toBeGreaterThan(reservedBytes);
+    tf.setBackend(small);
+    tf.removeBackend(name);
+  });
+
+  it('measures scratch memory beyond 2 GB, and more than there can be as all of it', () => {
+    const { kernels } = backend;
+    const [batch, time, inputs, hidden] = [128, 1000, 10, 1024] as const;
+    // 4H of dGates and H of previous states for every row and step, among others.
+    const work = kernels.lstm_backward_work(0, batch, time, inputs, hidden, hidden, 0);
+    expect(work).toBeGreaterThan(5 * batch * time * hidden);
+    expect(kernels.lstm_backward_work(0, 2 * batch, time, inputs, hidden, hidden, 0)).toBe((2 ** 32 - 64) / 4);
+    expect(() => backend.kernelMemory.allocate(4 * work)).toThrow(MemoryLimitError);
+  });
+
   it('moves tensors between backends', () => {
     const a = tf.add(tensor(1, [5, 3]), 0);
     tf.setBackend('cpu');

@@ -9,7 +9,10 @@ import type { Rng } from './rng.ts';
 export interface CallOptions {
   /** Default false: inference. */
   readonly training?: boolean | undefined;
-  /** Needed while training when the module has dropout. Give every step its own: `rng.split(step)`. */
+  /**
+   * Needed while training when the module has dropout. Give every step its own, `rng.split(step)`, and in a module with several
+   * dropouts each its own, `rng.split('output')`: the same rng draws the same mask.
+   */
   readonly rng?: Rng | undefined;
 }
 

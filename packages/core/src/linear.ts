@@ -16,6 +16,7 @@ export interface LinearOptions {
   readonly weightInitializer?: Initializer | undefined;
   /** Default: uniform within 1/√inputSize. */
   readonly biasInitializer?: Initializer | undefined;
+  /** Where the first weights come from. Default `new Rng(0)`: two layers of one size that are not given theirs start alike. */
   readonly rng?: Rng | undefined;
 }
 

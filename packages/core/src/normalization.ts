@@ -46,7 +46,7 @@ export class LayerNorm extends Module {
 /** Options of `RMSNorm`. */
 export interface RMSNormOptions {
   readonly size: number;
-  /** Added to the mean square. Default 1e-6. */
+  /** Added to the mean square. Default 1e-6, as LLaMA; PyTorch's is the machine epsilon, 1.2e-7. */
   readonly epsilon?: number | undefined;
 }
 

@@ -53,8 +53,9 @@ export function unroll<S extends State>(
   const restarts = resetRows('unroll', resets, batch, time);
   const ends = readLengths('unroll', lengths, batch, time);
   return tidy(() => {
+    const clean = ends ? withoutPadding(input, ends) : input;
     // The gradient of TensorFlow.js's unstack throws for a single step.
-    const inputs = time === 1 ? [tf.squeeze(input, [1])] : tf.unstack(input, 1); // time × [B, D]
+    const inputs = time === 1 ? [tf.squeeze(clean, [1])] : tf.unstack(clean, 1); // time × [B, D]
     const outputs: tf.Tensor[] = [];
     let state = initial ?? cell.initialState(batch);
     for (let read = 0; read < time; read++) {
@@ -80,6 +81,13 @@ export function checkSequence(where: string, input: tf.Tensor, inputSize: number
     throw new ShapeError({ where, rule: 'input must have at least one step', got: `[${input.shape.join(', ')}]` });
   }
   return [batch, time];
+}
+
+/** Zeros in the padding of float32 [B, T, D]: a NaN there would come back as a gradient, for NaN times a mask is still NaN. */
+function withoutPadding(input: tf.Tensor, lengths: Int32Array): tf.Tensor {
+  const steps = tf.range(0, input.shape[1]!, 1, 'int32');
+  const inside = tf.less(steps, tf.tensor2d(lengths, [lengths.length, 1], 'int32')); // [B, T]
+  return tf.where(tf.expandDims(inside, 2), input, tf.zerosLike(input));
 }
 
 /** bool [batch]: whether a row has a step t. */

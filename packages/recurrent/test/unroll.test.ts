@@ -1,4 +1,4 @@
-import type { CallOptions, Cell, StepResult } from '@ostinato/core';
+import { type CallOptions, type Cell, parameters, type StepResult, valueAndGrad } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { bidirectional, LSTM, LSTMCell, RNNCell, unroll } from '../src/index.ts';
@@ -44,6 +44,21 @@ describe('unroll of any cell', () => {
     expect(Array.from(state.seen[0].count.dataSync())).toEqual([2, 3]);
     const back = unroll(new RunningSum(), input, { lengths: [2, 3], reverse: true });
     expect(Array.from(back.output.dataSync())).toEqual([3, 2, 0, 0, 60, 50, 30, 0]);
+  });
+
+  it('lets no NaN out of the padding, neither forward nor as a gradient', () => {
+    for (const reverse of [false, true]) {
+      const cell = new LSTMCell({ inputSize: 1, hiddenSize: 2, layerNorm: true });
+      const lossOf = (padding: number): number[] => {
+        const padded = tf.tensor3d([1, 2, padding, padding, 3, 4, 5, padding], [2, 4, 1]);
+        const { value, gradients } = valueAndGrad(parameters(cell), () => {
+          const { output, state } = unroll(cell, padded, { lengths: [2, 3], reverse });
+          return { loss: tf.add(tf.sum(output), tf.sum(state.cell)) };
+        });
+        return [value, ...gradients.values()].flatMap(tensor => [...tensor.dataSync()]);
+      };
+      expect(lossOf(Number.NaN)).toEqual(lossOf(0));
+    }
   });
 
   it('begins anew at resets, forward and backward, but not beyond the length', () => {

@@ -1,7 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ArgumentError, disposeState, FormatError, parameters, Rng, ShapeError, valueAndGrad } from '@ostinato/core';
+import {
+  ArgumentError,
+  disposeState,
+  FormatError,
+  NonFiniteError,
+  parameters,
+  Rng,
+  ShapeError,
+  valueAndGrad,
+} from '@ostinato/core';
 import { LSTM } from '@ostinato/recurrent';
 import {
   type CellName,
@@ -135,11 +144,15 @@ describe('evaluate', () => {
     model.dispose();
   });
 
-  it('stops when asked to, and leaves nothing behind', async () => {
+  it('stops when asked to, refuses what has no loss, and leaves nothing behind', async () => {
     const model = new LanguageModel(sizes);
     const before = tf.memory().numTensors;
     await expect(evaluate(model, text, { signal: AbortSignal.abort() })).rejects.toThrow();
     await expect(evaluate(model, text.subarray(0, 1))).rejects.toThrow(/at least 2 tokens/);
+    const notNumbers = tf.fill(model.embedding.table.shape, Number.NaN);
+    model.embedding.table.assign(notNumbers);
+    notNumbers.dispose();
+    await expect(evaluate(model, text)).rejects.toThrow(NonFiniteError);
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
   });

@@ -12,7 +12,7 @@ function root(square: tf.Tensor, epsilon: number, inside: boolean): tf.Tensor {
 /** Options of `rmsprop`. */
 export interface RmspropOptions {
   readonly learningRate: Rate;
-  /** ρ, the decay of the mean square. Default 0.9. */
+  /** ρ, the decay of the mean square. Default 0.9, as the lecture and Keras; PyTorch's alpha is 0.99. */
   readonly decay?: number | undefined;
   /** Default 1e-8. */
   readonly epsilon?: number | undefined;

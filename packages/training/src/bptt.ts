@@ -86,7 +86,8 @@ export interface WindowLoss<S extends State> {
 /**
  * Loss of one window, for the inside of `valueAndGrad` or of `fit`'s `loss`; carry `state` to the next window.
  *
- * The window is read in parts, which end where the loss begins and where the next window does.
+ * The window is read in parts, which end where the loss begins and where the next window does. Each part has an `rng` of its
+ * own, so variational dropout draws one mask a part; with k1 = k2 a window is one part.
  *
  * @throws ShapeError when the input does not have the window's steps
  */

@@ -95,10 +95,10 @@ export function sequenceCrossEntropy(
   checkShape(where, 'labels', labels, { batch: null, time: null }, 'int32');
   const [batch, time] = labels.shape as [number, number];
   checkShape(where, 'logits', logits, { batch, time, vocabulary: null }, 'float32');
-  checkShape(where, 'lengths', lengths, { batch });
+  checkShape(where, 'lengths', lengths, { batch }, 'int32');
   return tf.tidy(() => {
     const position = tf.range(0, time, 1, 'int32');
-    const inside = tf.less(tf.expandDims(position, 0), tf.expandDims(tf.cast(lengths, 'int32'), 1)); // [B, T]
+    const inside = tf.less(tf.expandDims(position, 0), tf.expandDims(lengths, 1)); // [B, T]
     const counted = tf.where(inside, labels, tf.fill([batch, time], ignoreIndex, 'int32'));
     const losses = softmaxCrossEntropy({ logits, labels: counted }, { labelSmoothing, ignoreIndex, reduction: 'none' }); // [B, T]
     const sums = tf.sum(losses, 1); // [B]

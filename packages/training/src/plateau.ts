@@ -1,4 +1,4 @@
-import { type Complete, checkNumber, FormatError } from '@ostinato/core';
+import { type Complete, checkChoice, checkNumber, FormatError } from '@ostinato/core';
 import type { Schedule } from './schedules.ts';
 
 /** Options of `Plateau`. */
@@ -39,7 +39,7 @@ export class Plateau {
   readonly #options: Complete<PlateauOptions>;
   #state: PlateauState;
 
-  /** @throws ArgumentError when factor is outside (0, 1), or a count is negative */
+  /** @throws ArgumentError when factor is outside (0, 1), another number negative, or a mode unknown */
   constructor({
     rate,
     factor = 0.1,
@@ -54,6 +54,10 @@ export class Plateau {
     checkNumber('Plateau', 'factor', factor, { above: 0, below: 1 });
     checkNumber('Plateau', 'patience', patience, { min: 0, integer: true });
     checkNumber('Plateau', 'cooldown', cooldown, { min: 0, integer: true });
+    checkNumber('Plateau', 'threshold', threshold, { min: 0 });
+    checkNumber('Plateau', 'minimum', minimum, { min: 0 });
+    checkChoice('Plateau', 'mode', mode, ['min', 'max']);
+    checkChoice('Plateau', 'thresholdMode', thresholdMode, ['relative', 'absolute']);
     this.#options = { rate, factor, patience, mode, threshold, thresholdMode, cooldown, minimum };
     this.#state = { rate, best: null, badMeasurements: 0, cooldownLeft: 0 };
   }

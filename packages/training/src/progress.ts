@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, FormatError } from '@ostinato/core';
+import { ArgumentError, checkChoice, checkNumber, FormatError } from '@ostinato/core';
 import type { Json } from './checkpoint.ts';
 import type { Plateau, PlateauState } from './plateau.ts';
 
@@ -32,6 +32,7 @@ export class Progress {
     if (early) {
       checkNumber('fit', 'earlyStopping.patience', early.patience, { integer: true, min: 1 });
       checkNumber('fit', 'earlyStopping.minDelta', early.minDelta ?? 0, { min: 0 });
+      checkChoice('fit', 'earlyStopping.mode', early.mode ?? 'min', ['min', 'max']);
     }
     this.#early = early;
     this.#plateau = plateau;

@@ -195,7 +195,8 @@ export function oneCycle({
     let start = 0;
     for (const { end, from, to } of phases) {
       if (step <= end) {
-        const fraction = (step - start) / (end - start);
+        // A phase of no length has only its end.
+        const fraction = end > start ? (step - start) / (end - start) : 1;
         return shape === 'cosine' ? cosineBetween(from, to, fraction) : from + (to - from) * fraction;
       }
       start = end;

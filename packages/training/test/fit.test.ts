@@ -388,6 +388,10 @@ describe('bad input', () => {
     { earlyStopping: { metric: 'x', patience: 1 } },
     { validate: { every: 1, run: () => ({ y: 1 }) }, earlyStopping: { metric: 'x', patience: 1 } },
     { validate: { every: 1, run: () => ({}) }, earlyStopping: { metric: 'x', patience: 0 } },
+    {
+      validate: { every: 1, run: () => ({ x: 1 }) },
+      earlyStopping: { metric: 'x', patience: 1, mode: 'MIN' as 'min' },
+    },
     { validate: { every: 1, run: () => ({}) }, plateau: { metric: 'x', schedule: new Plateau({ rate: 1 }) } },
   ])('%j', options =>
     withRun(async run => {

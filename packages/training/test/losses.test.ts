@@ -155,8 +155,10 @@ describe('corners', () => {
     expect(() => mae({ prediction: matrix, target: matrix }, { reduction: 'max' as 'sum' })).toThrow(
       "unknown reduction, expected 'mean' | 'sum' | 'none', got 'max'",
     );
-    const [logits, lengths] = [tf.zeros([2, 4, 5]), tf.zeros([2], 'int32')];
+    const [logits, lengths, fractions] = [tf.zeros([2, 4, 5]), tf.zeros([2], 'int32'), tf.tensor1d([2.5, 1])];
     expect(() => sequenceCrossEntropy({ logits, labels: integers, lengths })).toThrow(ShapeError);
-    tf.dispose([...tensors, logits, lengths]);
+    const labels = tf.zeros([2, 4], 'int32');
+    expect(() => sequenceCrossEntropy({ logits, labels, lengths: fractions })).toThrow(/lengths must have dtype int32/);
+    tf.dispose([...tensors, logits, labels, lengths, fractions]);
   });
 });

@@ -42,6 +42,7 @@ describe('schedules', () => {
     ['inverse root', inverseSquareRoot({ rate: 1, warmup: 4 }), [0, 3, 15], [0.25, 1, 0.5]],
     ['noam', noam({ size: 4, warmup: 4 }), [0, 3, 15], [0.0625, 0.25, 0.125]],
     ['oneCycle', oneCycle({ peak: 1, steps: 10, riseFraction: 0.5 }), [0, 4, 9, 99], [0.04, 1, 0.000004, 0.000004]],
+    ['oneCycle that rises in no time', oneCycle({ peak: 1, steps: 10, riseFraction: 0.1 }), [0, 9], [1, 0.000004]],
     ['cyclic', cyclic({ low: 0, high: 1, rise: 2, fall: 4 }), [0, 1, 2, 4, 6, 8], [0, 0.5, 1, 0.5, 0, 1]],
     ['warmup', warmup(3, constant(1)), [0, 1, 2, 3], [0.25, 0.5, 0.75, 1]],
     ['warmup from 0', warmup(4, constant(1), { offset: 0 }), [0, 1, 4], [0, 0.25, 1]],
@@ -57,6 +58,9 @@ describe('schedules', () => {
     () => oneCycle({ peak: 1, steps: 10, riseFraction: 0.6, threePhases: true }),
     () => warmup(-1, constant(1)),
     () => constant(Number.NaN),
+    () => new Plateau({ rate: 1, mode: 'maximum' as 'max' }),
+    () => new Plateau({ rate: 1, thresholdMode: 'rel' as 'relative' }),
+    () => new Plateau({ rate: 1, threshold: Number.NaN }),
   ])('refuses %s', make => {
     expect(make).toThrow(ArgumentError);
   });

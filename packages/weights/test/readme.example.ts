@@ -1,5 +1,4 @@
 import '@tensorflow/tfjs'; // an engine for the tensors
-import '@tensorflow/tfjs'; // an engine for the tensors
 import { Linear, parameters, Rng } from '@ostinato/core';
 import { assignParameters, parametersToBytes, readSafetensors } from '@ostinato/weights';
 

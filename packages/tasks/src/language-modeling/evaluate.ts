@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, disposeState, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, disposeState, NonFiniteError, type State } from '@ostinato/core';
 import { crossEntropy } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { bitsPerCharacter, perplexity } from '../metrics.ts';
@@ -34,7 +34,7 @@ export interface Evaluation {
  * Reads a text with carried state and measures how well each token was predicted from all before it: −(1/N) Σ log p(xₜ|x₍<t₎).
  *
  * @param ids the tokens of the text, at least 2
- * @throws ArgumentError when the text is too short
+ * @throws ArgumentError when the text is too short; NonFiniteError when the model gives NaN or infinite losses
  */
 export async function evaluate(
   model: LanguageModel,
@@ -72,6 +72,9 @@ export async function evaluate(
     disposeState(state);
   }
   const nats = sum / tokens;
+  if (!Number.isFinite(nats)) {
+    throw new NonFiniteError({ where, rule: 'the loss of every token must be finite', got: `a mean of ${nats}` });
+  }
   return {
     nats,
     bitsPerCharacter: bitsPerCharacter(nats, { tokens, characters }),

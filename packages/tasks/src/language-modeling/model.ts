@@ -48,7 +48,7 @@ export interface HiddenResult {
  * Recurrent language model: x = E[ids]; h, s = recurrent(x, s₀); logits = dropout(h) W + b. Position t predicts token t+1.
  *
  * Mikolov et al. 2010, "Recurrent neural network based language model", Interspeech; with an LSTM: Zaremba et al. 2014,
- * arXiv:1409.2329, whose dropout (not on the recurrence) this is.
+ * arXiv:1409.2329. Dropout is theirs, not on the recurrence, but that they drop x too and this does not.
  */
 export class LanguageModel extends Module {
   readonly config: Complete<LanguageModelConfig>;

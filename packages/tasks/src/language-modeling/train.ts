@@ -61,7 +61,7 @@ export interface TrainLanguageModelOptions extends LanguageModelTrainingOptions 
   readonly model: LanguageModel;
   /** Token ids of the training text. */
   readonly tokens: Int32Array;
-  /** Where each document begins in `tokens`. Default: the text is one document. */
+  /** Where each document begins in `tokens`; only streams look at it. Default: the text is one document. */
   readonly documentStarts?: Int32Array | undefined;
   /** Token ids of held-out text; fewer than 2 are as good as none. */
   readonly validation?: Int32Array | undefined;
