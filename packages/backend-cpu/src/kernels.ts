@@ -31,6 +31,7 @@ export interface Kernels {
   layer_norm_backward(input: Address, gain: Address, means: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, dBias: Address, rows: number, width: number): void;
   rms_norm_forward(input: Address, gain: Address, output: Address, inverses: Address, rows: number, width: number, epsilon: number): void;
   rms_norm_backward(input: Address, gain: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, rows: number, width: number): void;
+  silu_backward(x: Address, dOutput: Address, dInput: Address, size: number): void;
   gelu_backward(tanhForm: number, x: Address, dOutput: Address, dInput: Address, size: number): void;
   dropout(input: Address, output: Address, size: number, rate: number, key0: number, key1: number): void;
   random_words(key0: number, key1: number, counter0: number, counter1: number, words: Address): void;

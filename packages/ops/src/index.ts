@@ -15,6 +15,7 @@ export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from 
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
 export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
 export type { AllStates, LastState, SequenceOptions } from './sequence.ts';
+export { silu } from './silu.ts';
 export {
   type Reduction,
   type SoftmaxCrossEntropyArguments,
