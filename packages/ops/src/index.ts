@@ -9,6 +9,13 @@ export {
   rmsNorm,
 } from '@ostinato/core';
 export { type AdamUpdateArguments, type AdamUpdateOptions, type AdamUpdateResult, adamUpdate } from './adam-update.ts';
+export {
+  type ScaledDotProductAttentionArguments,
+  type ScaledDotProductAttentionOptions,
+  scaledDotProductAttention,
+  type WeightedAttention,
+  type WithWeights,
+} from './attention.ts';
 export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLookup } from './embedding-lookup.ts';
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
