@@ -157,6 +157,22 @@ static void multiply_block(const float *a, const float *b, float *c, int c_strid
   }
 }
 
+INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS; }
+
+usize packed_right_size(int k, int n) { return (usize)k * whole_panels(n); }
+
+void pack_left_factor(const float *a, int a_row, int a_column, float *packed, int m, int k) {
+  pack_left(a, a_row, a_column, packed, m, k);
+}
+
+void pack_right_factor(const float *b, int b_row, int b_column, float *packed, int k, int n) {
+  pack_right(b, b_row, b_column, packed, k, n);
+}
+
+void multiply_packed(const float *a, const float *b, float *c, int c_stride, int m, int k, int n, int accumulate) {
+  multiply_block(a, b, c, c_stride, m, k, n, accumulate);
+}
+
 EXPORT usize gemm_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
 
 EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride,
@@ -180,8 +196,6 @@ EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_
     }
   }
 }
-
-INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS; }
 
 usize weights_space(int k, int n, int uses) { return uses > few_uses ? (usize)k * whole_panels(n) : 0; }
 

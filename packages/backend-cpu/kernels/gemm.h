@@ -11,6 +11,13 @@ usize gemm_work(void);
 void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride, int m,
           int k, int n, int accumulate, float *work);
 
+// Both factors of a product packed by the caller, who uses each in several products of a few hundred rows and columns at most.
+// A left factor [m, k] takes m·k floats, a right one [k, n] `packed_right_size`.
+usize packed_right_size(int k, int n);
+void pack_left_factor(const float *a, int a_row, int a_column, float *packed, int m, int k);
+void pack_right_factor(const float *b, int b_row, int b_column, float *packed, int k, int n);
+void multiply_packed(const float *a, const float *b, float *c, int c_stride, int m, int k, int n, int accumulate);
+
 // Weights [k, n] that multiply many small batches of rows, one after the other: packed once when they are used more than
 // `few_uses` times, else read where they lie.
 struct Weights {
