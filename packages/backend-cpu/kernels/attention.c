@@ -23,13 +23,13 @@ static float softmax_row(const struct Attention *a, float *s, const float *bias,
   for (int j = 0; j < count; j += W) {
     vec score = score_lanes(a, s, bias, j, count);
     store(s + j, score);
-    best = maximum(best, score);
+    best = choose(best < score, score, best);  // not `maximum`: NaN makes the sum NaN anyway
   }
   float before = *largest, tile = max_lanes(best), now = tile > before ? tile : before;
   vec shift = splat(now > -__builtin_inff() ? now : 0.0f), total = splat(0.0f);
   int j = 0;
   for (; j < count; j += W) {
-    vec e = vector_exp(load(s + j) - shift);
+    vec e = vector_exp_negative(load(s + j) - shift);
     store(s + j, e);
     total += e;
   }
@@ -197,7 +197,7 @@ static void gradient_row(const struct Attention *a, float *s, float *d, const fl
   vec largest = splat(statistics[0]), inverse = splat(statistics[1]), shared = splat(0.0f);
   int j = 0;
   for (; j < count; j += W) {
-    vec p = vector_exp(score_lanes(a, s, bias, j, count) - largest) * inverse;
+    vec p = vector_exp_negative(score_lanes(a, s, bias, j, count) - largest) * inverse;
     vec kept = factors ? load(factors + j) : splat(1.0f);
     vec gradient = p * (load(d + j) * kept - splat(delta));
     // Beyond `count` lies what may not even be a number.

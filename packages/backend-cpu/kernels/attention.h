@@ -70,7 +70,7 @@ INLINE ivec lanes_below(int count) {
   return *(const ivec *)lane_numbers < bound + count;
 }
 
-// scale·s + bias of W keys from key j on; −∞ from key `count` on, so that whole vectors can be worked with after it.
+// scale·s + bias of W keys from key j on, of which the row sees `count`: −∞ for those beyond.
 INLINE vec score_lanes(const struct Attention *a, const float *s, const float *bias, int j, int count) {
   vec score = load(s + j) * splat(a->scale);
   if (bias) score += a->bias_key ? load_lanes(bias + j, count - j) : load_splat(bias);

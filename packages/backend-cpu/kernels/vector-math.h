@@ -5,6 +5,16 @@
 
 #include "vector.h"
 
+INLINE vec exp_polynomial(vec r) {
+  vec p = splat(1.9875691500e-4f);
+  p = multiply_add(p, r, splat(1.3981999507e-3f));
+  p = multiply_add(p, r, splat(8.3334519073e-3f));
+  p = multiply_add(p, r, splat(4.1665795894e-2f));
+  p = multiply_add(p, r, splat(1.6666665459e-1f));
+  p = multiply_add(p, r, splat(5.0000001201e-1f));
+  return multiply_add(p, r * r, r) + splat(1.0f);
+}
+
 // eˣ, error below 2e-7. x = n·ln 2 + r with |r| ≤ ln 2 / 2, eʳ by the polynomial of Cephes' expf (Moshier 1989), ln 2 in two
 // parts so that n·ln 2 is exact. 2ⁿ is applied in two halves: infinity and denormals come out right.
 INLINE vec vector_exp(vec x) {
@@ -12,16 +22,20 @@ INLINE vec vector_exp(vec x) {
   vec n = nearest(x * splat(1.44269504088896341f));
   vec r = x - n * splat(0.693359375f);
   r = r - n * splat(-2.12194440e-4f);
-  vec p = splat(1.9875691500e-4f);
-  p = multiply_add(p, r, splat(1.3981999507e-3f));
-  p = multiply_add(p, r, splat(8.3334519073e-3f));
-  p = multiply_add(p, r, splat(4.1665795894e-2f));
-  p = multiply_add(p, r, splat(1.6666665459e-1f));
-  p = multiply_add(p, r, splat(5.0000001201e-1f));
-  p = multiply_add(p, r * r, r) + splat(1.0f);
+  vec p = exp_polynomial(r);
   ivec exponent = to_integer(n), half = exponent >> 1;
   vec first = (vec)((half + 127) << 23), second = (vec)((exponent - half + 127) << 23);
   return p * first * second;
+}
+
+// eˣ for the x ≤ 0 of a softmax, error below 2e-7, in half the instructions: below −87, where eˣ leaves the normal numbers, it
+// is 0. Adding 1.5·2²³ rounds to the nearest integer, which then stands in the low bits.
+INLINE vec vector_exp_negative(vec x) {
+  vec shifted = multiply_add(x, splat(1.44269504088896341f), splat(12582912.0f)), n = shifted - splat(12582912.0f);
+  vec r = multiply_add(n, splat(-0.693359375f), x);
+  r = multiply_add(n, splat(2.12194440e-4f), r);
+  vec power = (vec)(((ivec)shifted + 127) << 23);
+  return (vec)((ivec)(exp_polynomial(r) * power) & ~(x < splat(-87.0f)));
 }
 
 // 1 / (1 + e⁻ˣ), error below 5e-7.

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OstinatoCpuBackend } from '../src/index.ts';
 import type { Kernels } from '../src/kernels.ts';
-import { absent, expectClose, on, runKernel, type Tensors, tensor } from './support.ts';
+import { absent, expectClose, numbers, on, runKernel, type Tensors, tensor } from './support.ts';
 
 const plainAttributes = { causal: false, causalOffset: 0, dropoutRate: 0, dropoutKey: [0, 0] };
 
@@ -262,6 +262,27 @@ describe('OstinatoAttention', () => {
       [1, 2, Number.NaN, 0],
       [0, 0, Number.NaN, 0],
     ]);
+  });
+
+  it('keeps the error bound of its exponential', () => {
+    // Two keys of score 0 and −x, and values that pick one weight each: their ratio is e⁻ˣ.
+    const x = Float32Array.from([
+      ...numbers(1, 5000, 43.5).map(value => value + 43.5),
+      ...numbers(2, 2000).map(Math.abs),
+    ]);
+    const [output] = on('ostinato-cpu', () => {
+      const key = tf.reshape(tf.stack([tf.zeros([x.length]), tf.neg(tf.tensor1d(x))], 1), [x.length, 1, 2, 1]);
+      const value = tf.tile(tf.tensor4d([1, 0, 0, 1], [1, 1, 2, 2]), [x.length, 1, 1, 1]);
+      const inputs = { query: tf.ones([x.length, 1, 1, 1]), key, value, bias: absent(), keyLengths: absent() };
+      return runKernel('OstinatoAttention', inputs, { ...plainAttributes, scale: 1 }).slice(0, 1);
+    });
+    let worst = 0;
+    for (const [i, exponent] of x.entries()) {
+      const [first, second] = output!.values.subarray(2 * i, 2 * i + 2);
+      worst = Math.max(worst, Math.abs(second! / first! / Math.exp(-exponent) - 1));
+    }
+    // Two roundings more than the 2e-7 of the exponential.
+    expect(worst).toBeLessThan(3.2e-7);
   });
 
   it('refuses lengths beyond the keys', () => {
