@@ -22,7 +22,7 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 
 /**
  * The module imports a memory that is not shared; one byte of the import says so (flag bits: 1 = has a maximum, 2 = shared).
- * The kernels need no atomics, so nothing else differs.
+ * Atomic instructions work on either, so nothing else differs.
  */
 function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode('\x03env\x06memory\x02');
@@ -32,7 +32,11 @@ function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
 }
 
 /** Compiles the best build for this engine on `memory`, and lets the memory's allocator begin above the kernels' own data. */
-export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: KernelInfo } {
+export function loadKernels(memory: KernelMemory): {
+  kernels: Kernels;
+  module: WebAssembly.Module;
+  info: KernelInfo;
+} {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
   const bytes = hasRelaxed ? fast : decode(simd);
@@ -52,5 +56,5 @@ export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: Ker
       : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)',
     sharedMemory: memory.shared,
   };
-  return { kernels: exports as unknown as Kernels, info };
+  return { kernels: exports as unknown as Kernels, module, info };
 }
