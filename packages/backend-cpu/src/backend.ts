@@ -117,7 +117,7 @@ export class OstinatoCpuBackend extends MathBackendCPU {
     const { kernels, module, info } = loadKernels(this.kernelMemory);
     this.kernels = kernels;
     this.team = new Team({ memory: this.kernelMemory, module, kernels, threads });
-    this.info = info;
+    this.info = { ...info, threads: this.team.wanted };
   }
 
   override write(values: Values, _shape: number[], dtype: DataType): object {

@@ -12,8 +12,10 @@ export interface KernelInfo {
   /** `relaxed-simd` has fused multiply-add and is the faster one. */
   readonly level: 'relaxed-simd' | 'simd';
   readonly reason: string;
-  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer). */
+  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer), and other threads can work on it. */
   readonly sharedMemory: boolean;
+  /** Threads that large kernels run on; results do not depend on it. */
+  readonly threads: number;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -35,7 +37,7 @@ function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
 export function loadKernels(memory: KernelMemory): {
   kernels: Kernels;
   module: WebAssembly.Module;
-  info: KernelInfo;
+  info: Omit<KernelInfo, 'threads'>;
 } {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
@@ -49,8 +51,8 @@ export function loadKernels(memory: KernelMemory): {
   const module = new WebAssembly.Module(memory.shared ? withSharedMemory(bytes) : bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
-  const info: KernelInfo = {
-    level: hasRelaxed ? 'relaxed-simd' : 'simd',
+  const info = {
+    level: hasRelaxed ? ('relaxed-simd' as const) : ('simd' as const),
     reason: hasRelaxed
       ? 'this engine validates relaxed SIMD'
       : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)',
