@@ -157,27 +157,65 @@ static void multiply_block(const float *a, const float *b, float *c, int c_strid
   }
 }
 
-EXPORT usize gemm_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
+usize product_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
 
-EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride,
-                 int m, int k, int n, int accumulate, float *work) {
-  if (m == 0 || n == 0) return;
-  if (multiply_thin(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate)) return;
-  if (multiply_thin_columns(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate, work)) return;
+struct Range share_columns(const struct Team *team, int n) { return share(team, n, TILE_COLUMNS); }
+
+// Rows and columns of C of one product. The way it goes depends on the sizes of the whole product alone.
+static void multiply_part(struct Range rows, struct Range columns, const float *a, int a_row, int a_column, const float *b,
+                          int b_row, int b_column, float *c, int c_stride, int m, int k, int n, int accumulate, float *work) {
+  int part_rows = rows.last - rows.first, part_columns = columns.last - columns.first;
+  if (part_rows <= 0 || part_columns <= 0) return;
+  a += rows.first * a_row;
+  b += columns.first * b_column;
+  c += rows.first * c_stride + columns.first;
+  if (is_thin(m, a_column, b_row, b_column)) {
+    multiply_thin(a, a_row, a_column, b, b_row, b_column, c, c_stride, part_rows, k, part_columns, accumulate);
+    return;
+  }
+  if (n < m && is_thin(n, b_row, a_column, a_row)) {
+    multiply_thin_columns(a, a_row, a_column, b, b_row, b_column, c, c_stride, part_rows, k, part_columns, accumulate, work);
+    return;
+  }
   if (k == 0 && !accumulate)
-    for (int i = 0; i < m; i++) zero_floats(c + i * c_stride, n);
+    for (int i = 0; i < part_rows; i++) zero_floats(c + i * c_stride, part_columns);
   float *packed_a = work, *packed_b = work + BLOCK_ROWS * BLOCK_DEPTH;
-  for (int n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
-    int columns = smaller(BLOCK_COLUMNS, n - n0);
+  for (int n0 = 0; n0 < part_columns; n0 += BLOCK_COLUMNS) {
+    int block_columns = smaller(BLOCK_COLUMNS, part_columns - n0);
     for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
       int depth = smaller(BLOCK_DEPTH, k - k0);
-      pack_right(b + k0 * b_row + n0 * b_column, b_row, b_column, packed_b, depth, columns);
-      for (int m0 = 0; m0 < m; m0 += BLOCK_ROWS) {
-        int rows = smaller(BLOCK_ROWS, m - m0);
-        pack_left(a + m0 * a_row + k0 * a_column, a_row, a_column, packed_a, rows, depth);
-        multiply_block(packed_a, packed_b, c + m0 * c_stride + n0, c_stride, rows, depth, columns, accumulate || k0 > 0);
+      pack_right(b + k0 * b_row + n0 * b_column, b_row, b_column, packed_b, depth, block_columns);
+      for (int m0 = 0; m0 < part_rows; m0 += BLOCK_ROWS) {
+        int block_rows = smaller(BLOCK_ROWS, part_rows - m0);
+        pack_left(a + m0 * a_row + k0 * a_column, a_row, a_column, packed_a, block_rows, depth);
+        multiply_block(packed_a, packed_b, c + m0 * c_stride + n0, c_stride, block_rows, depth, block_columns,
+                       accumulate || k0 > 0);
       }
     }
+  }
+}
+
+void multiply(const struct Team *team, const float *a, int a_row, int a_column, const float *b, int b_row, int b_column,
+              float *c, int c_stride, int m, int k, int n, int accumulate, float *work) {
+  struct Range rows = {0, m}, columns = {0, n};
+  // Every thread packs the factor that is not cut, so the larger one is. Thin products are cut between vectors.
+  if (m > n) rows = share(team, m, n <= THIN ? W : TILE_ROWS);
+  else columns = share_columns(team, n);
+  multiply_part(rows, columns, a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate, work);
+}
+
+EXPORT usize gemm_work(int threads) { return threads * product_work(); }
+
+// `batch` products; product i has its factors and its result `offsets[3i]`, `[3i + 1]` and `[3i + 2]` floats from a, b and c.
+EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int m, int k,
+                 int n, int batch, const int *offsets, float *work, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared}, alone = {0, 1, 0};
+  int whole = batch >= 2 * threads;  // each thread takes whole products rather than a part of each
+  struct Range mine = whole ? share(&team, batch, 1) : (struct Range){0, batch};
+  work += thread * product_work();
+  for (int i = mine.first; i < mine.last; i++) {
+    const int *at = offsets + 3 * i;
+    multiply(whole ? &alone : &team, a + at[0], a_row, a_column, b + at[1], b_row, b_column, c + at[2], n, m, k, n, 0, work);
   }
 }
 
@@ -185,27 +223,34 @@ INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * 
 
 usize weights_space(int k, int n, int uses) { return uses > few_uses ? (usize)k * whole_panels(n) : 0; }
 
-struct Weights prepare_weights(const float *source, int row, int column, int k, int n, int uses, float *space) {
+struct Weights prepare_weights(const struct Team *team, const float *source, int row, int column, int k, int n, int uses,
+                               float *space) {
   struct Weights weights = {source, uses > few_uses ? space : 0, row, column, k, n};
   if (!weights.packed) return weights;
+  struct Range mine = share_columns(team, n);
   for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
     int depth = smaller(BLOCK_DEPTH, k - k0);
-    pack_right(source + k0 * row, row, column, space, depth, n);
-    space += depth * whole_panels(n);
+    pack_right(source + k0 * row + mine.first * column, row, column, space + (usize)depth * mine.first, depth,
+               mine.last - mine.first);
+    space += (usize)depth * whole_panels(n);
   }
   return weights;
 }
 
-usize multiply_rows_work(int m, int k) { return gemm_work() + (usize)m * k; }
+usize multiply_rows_work(int m, int k) { return product_work() + (usize)m * k; }
 
-void multiply_rows(const float *const *rows, const struct Weights *weights, float *c, int c_stride, int m, float *work) {
+void multiply_rows(const struct Team *team, const float *const *rows, const struct Weights *weights, float *c, int c_stride,
+                   int m, float *work) {
   int k = weights->k, n = weights->n;
+  struct Range mine = share_columns(team, n);
   if (!weights->packed) {
-    float *gathered = work + gemm_work();
+    float *gathered = work + product_work();
     for (int i = 0; i < m; i++) copy_floats(gathered + i * k, rows[i], k);
-    gemm(gathered, k, 1, weights->source, weights->row, weights->column, c, c_stride, m, k, n, 0, work);
+    multiply_part((struct Range){0, m}, mine, gathered, k, 1, weights->source, weights->row, weights->column, c, c_stride, m,
+                  k, n, 0, work);
     return;
   }
+  if (mine.first == mine.last) return;
   struct Groups groups = groups_of(m);
   const float *packed = weights->packed;
   for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
@@ -219,7 +264,7 @@ void multiply_rows(const float *const *rows, const struct Weights *weights, floa
       first += height;
       group += height * depth;
     }
-    multiply_block(work, packed, c, c_stride, m, depth, n, k0 > 0);
-    packed += depth * whole_panels(n);
+    multiply_block(work, packed + (usize)depth * mine.first, c + mine.first, c_stride, m, depth, mine.last - mine.first, k0 > 0);
+    packed += (usize)depth * whole_panels(n);
   }
 }

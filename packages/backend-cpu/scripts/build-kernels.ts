@@ -29,9 +29,18 @@ const variants = { simd: ['-msimd128'], relaxed: ['-msimd128', '-mrelaxed-simd']
 // No -ffast-math: the kernels promise error bounds, and behave as IEEE says for infinities and NaN.
 const flags = [
   ...['--target=wasm32-wasip1', '-O3', '-std=c17', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math'],
-  ...['-mbulk-memory', '-nostdlib', '-mexec-model=reactor', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'],
+  ...[
+    '-mbulk-memory',
+    '-matomics',
+    '-nostdlib',
+    '-mexec-model=reactor',
+    '-fvisibility=hidden',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+  ],
   ...['-Wl,--no-entry', '-Wl,--import-memory', '-Wl,--max-memory=4294967296', '-Wl,-z,stack-size=65536'],
-  ...['-Wl,--export-dynamic', '-Wl,--export=__heap_base', '-Wl,--strip-all'],
+  ...['-Wl,--export-dynamic', '-Wl,--export=__heap_base', '-Wl,--export=__stack_pointer', '-Wl,--strip-all'],
 ];
 
 async function compile(variantFlags: readonly string[]): Promise<Uint8Array> {

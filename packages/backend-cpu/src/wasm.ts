@@ -12,8 +12,10 @@ export interface KernelInfo {
   /** `relaxed-simd` has fused multiply-add and is the faster one. */
   readonly level: 'relaxed-simd' | 'simd';
   readonly reason: string;
-  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer). */
+  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer), and other threads can work on it. */
   readonly sharedMemory: boolean;
+  /** Threads that large kernels run on; results do not depend on it. */
+  readonly threads: number;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -22,7 +24,7 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 
 /**
  * The module imports a memory that is not shared; one byte of the import says so (flag bits: 1 = has a maximum, 2 = shared).
- * The kernels need no atomics, so nothing else differs.
+ * Atomic instructions work on either, so nothing else differs.
  */
 function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode('\x03env\x06memory\x02');
@@ -32,7 +34,11 @@ function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
 }
 
 /** Compiles the best build for this engine on `memory`, and lets the memory's allocator begin above the kernels' own data. */
-export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: KernelInfo } {
+export function loadKernels(memory: KernelMemory): {
+  kernels: Kernels;
+  module: WebAssembly.Module;
+  info: Omit<KernelInfo, 'threads'>;
+} {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
   const bytes = hasRelaxed ? fast : decode(simd);
@@ -45,12 +51,12 @@ export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: Ker
   const module = new WebAssembly.Module(memory.shared ? withSharedMemory(bytes) : bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
-  const info: KernelInfo = {
-    level: hasRelaxed ? 'relaxed-simd' : 'simd',
+  const info = {
+    level: hasRelaxed ? ('relaxed-simd' as const) : ('simd' as const),
     reason: hasRelaxed
       ? 'this engine validates relaxed SIMD'
       : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)',
     sharedMemory: memory.shared,
   };
-  return { kernels: exports as unknown as Kernels, info };
+  return { kernels: exports as unknown as Kernels, module, info };
 }

@@ -218,9 +218,9 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
     const { kernels } = backend;
     const [batch, time, inputs, hidden] = [128, 1000, 10, 1024] as const;
     // 4H of dGates and H of previous states for every row and step, among others.
-    const work = kernels.lstm_backward_work(0, batch, time, inputs, hidden, hidden, 0);
+    const work = kernels.lstm_backward_work(0, batch, time, inputs, hidden, hidden, 0, 1);
     expect(work).toBeGreaterThan(5 * batch * time * hidden);
-    expect(kernels.lstm_backward_work(0, 2 * batch, time, inputs, hidden, hidden, 0)).toBe((2 ** 32 - 64) / 4);
+    expect(kernels.lstm_backward_work(0, 2 * batch, time, inputs, hidden, hidden, 0, 1)).toBe((2 ** 32 - 64) / 4);
     expect(() => backend.kernelMemory.allocate(4 * work)).toThrow(MemoryLimitError);
   });
 
