@@ -26,7 +26,7 @@ static usize gru_forward_layout(struct GruForward *f, float *base, const int *le
 
 EXPORT usize gru_forward_work(int padded, int batch, int time, int inputs, int hidden, int reset_after) {
   struct GruForward f;
-  return gru_forward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, 0, reset_after);
+  return gru_forward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, 0, reset_after);
 }
 
 INLINE vec add_optional(vec x, const float *bias, int j, int lanes) {
@@ -118,7 +118,7 @@ static usize gru_backward_layout(struct GruBackward *f, float *base, const int *
 
 EXPORT usize gru_backward_work(int padded, int batch, int time, int inputs, int hidden, int reset_after) {
   struct GruBackward f;
-  return gru_backward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, 0, reset_after);
+  return gru_backward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, 0, reset_after);
 }
 
 // d_hidden_state [B, H] comes in as the gradient of the final state and leaves as that of the initial one. The gradient of

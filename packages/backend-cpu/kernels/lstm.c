@@ -26,7 +26,7 @@ static usize lstm_forward_layout(struct LstmForward *f, float *base, const int *
 
 EXPORT usize lstm_forward_work(int padded, int batch, int time, int inputs, int hidden, int outputs, int projected) {
   struct LstmForward f;
-  return lstm_forward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, outputs, projected, 0);
+  return lstm_forward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, outputs, projected, 0);
 }
 
 // One row, one step. `gates` holds x·Wx + b and receives the activated gates.
@@ -115,7 +115,7 @@ static usize lstm_backward_layout(struct LstmBackward *f, float *base, const int
 
 EXPORT usize lstm_backward_work(int padded, int batch, int time, int inputs, int hidden, int outputs, int projected) {
   struct LstmBackward f;
-  return lstm_backward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, outputs, projected, 0);
+  return lstm_backward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, outputs, projected, 0);
 }
 
 // One row, one step: from dh and dc (of the state after the step) to the gradients of the four pre-activations and of the

@@ -26,7 +26,7 @@ INLINE void sequence_begin(struct Sequence *s, float **cursor, const int *length
   s->lengths = lengths;
   s->first = (int *)take(cursor, batch);
   s->active = (int *)take(cursor, batch);
-  s->rows = (const float **)take(cursor, batch);
+  s->rows = (const float **)take(cursor, (usize)batch * sizeof(float *) / sizeof(float));
 }
 
 INLINE void sequence_measure(struct Sequence *s) {

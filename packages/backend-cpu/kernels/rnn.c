@@ -22,7 +22,7 @@ static usize rnn_forward_layout(struct RnnForward *f, float *base, const int *le
 
 EXPORT usize rnn_forward_work(int padded, int batch, int time, int inputs, int hidden) {
   struct RnnForward f;
-  return rnn_forward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, 0);
+  return rnn_forward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, 0);
 }
 
 EXPORT void rnn_forward(const float *input, const float *input_weight, const float *recurrent_weight, const float *bias,
@@ -77,7 +77,7 @@ static usize rnn_backward_layout(struct RnnBackward *f, float *base, const int *
 
 EXPORT usize rnn_backward_work(int padded, int batch, int time, int inputs, int hidden) {
   struct RnnBackward f;
-  return rnn_backward_layout(&f, 0, (const int *)padded, batch, time, inputs, hidden, 0);
+  return rnn_backward_layout(&f, 0, (const int *)(usize)padded, batch, time, inputs, hidden, 0);
 }
 
 // d_hidden_state [B, H] comes in as the gradient of the final state and leaves as that of the initial one.
