@@ -85,6 +85,16 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
     if (columns == TILE_COLUMNS && b_column == 1) {
       for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
         for (int v = 0; v < TILE_COLUMNS; v += W) store(packed + v, load(source + v));
+#if TILE_COLUMNS > 16
+    } else if (columns == TILE_COLUMNS && b_row == 1) {
+      // A cache line of each column at a time: columns a power of two apart share few lines of the cache.
+      int k = 0;
+      for (; k + 16 <= depth; k += 16, packed += 16 * TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++)
+          for (int d = 0; d < 16; d++) packed[d * TILE_COLUMNS + i] = source[i * b_column + k + d];
+      for (; k < depth; k++, packed += TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column + k];
+#endif
     } else if (columns == TILE_COLUMNS) {
       for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
         for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column];

@@ -4,12 +4,12 @@
 #include "vector.h"
 
 // Scratch of any product, in floats.
-usize gemm_work(void);
+EXPORT usize gemm_work(void);
 
 // C[m, n] = A[m, k]·B[k, n], plus what C holds when `accumulate`. A and B are read through a stride between rows and one
 // between columns (in floats), which covers every transposition; rows of C are `c_stride` floats apart.
-void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride, int m,
-          int k, int n, int accumulate, float *work);
+EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride,
+                 int m, int k, int n, int accumulate, float *work);
 
 // Weights [k, n] that multiply many small batches of rows, one after the other: packed once when they are used more than
 // `few_uses` times, else read where they lie.

@@ -90,17 +90,24 @@ export class OstinatoCpuBackend extends MathBackendCPU {
   /**
    * `maximumPages`: the most pages of 64 kB that tensors may take; by default all that 32-bit addresses reach, 4 GB.
    * `sharedMemory`: false for memory that other threads cannot see; by default shared where this environment has it.
+   * `native`: `'auto'` for native code where there is a library for this machine and the memory is shared, `'off'` for
+   * WebAssembly.
    */
   constructor({
     maximumPages,
     sharedMemory,
-  }: { maximumPages?: number | undefined; sharedMemory?: boolean | undefined } = {}) {
+    native = 'auto',
+  }: {
+    maximumPages?: number | undefined;
+    sharedMemory?: boolean | undefined;
+    native?: 'auto' | 'off' | undefined;
+  } = {}) {
     super();
     this.kernelMemory = new KernelMemory({
       ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),
       ...(sharedMemory === undefined ? {} : { shared: sharedMemory }),
     });
-    const { kernels, info } = loadKernels(this.kernelMemory);
+    const { kernels, info } = loadKernels(this.kernelMemory, native);
     this.kernels = kernels;
     this.info = info;
   }

@@ -1,16 +1,19 @@
 /**
- * The kernels' WebAssembly module: which build this engine runs, and the table of its functions.
+ * The table of the kernels' functions: native code where there is a library for this machine, else the WebAssembly module.
  */
 
 import { ResourceError } from '@ostinato/core';
+import { loadNativeKernels } from '#native';
 import { relaxed, simd } from './generated/kernels.ts';
 import type { Kernels } from './kernels.ts';
 import type { KernelMemory } from './memory.ts';
+import type { NativeLevel } from './native-outcome.ts';
 
 /** Which build of the kernels runs, and why. */
 export interface KernelInfo {
-  /** `relaxed-simd` has fused multiply-add and is the faster one. */
-  readonly level: 'relaxed-simd' | 'simd';
+  /** Native code (`avx512`, `avx2`, `neon`), else WebAssembly; `relaxed-simd` has fused multiply-add, `simd` has not. */
+  readonly level: NativeLevel | 'relaxed-simd' | 'simd';
+  /** Why this level, and why nothing faster. */
   readonly reason: string;
   /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer). */
   readonly sharedMemory: boolean;
@@ -31,8 +34,11 @@ function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
   return module;
 }
 
-/** Compiles the best build for this engine on `memory`, and lets the memory's allocator begin above the kernels' own data. */
-export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: KernelInfo } {
+/**
+ * Instantiates the best build for this engine on `memory`, lets the memory's allocator begin above the kernels' own data, and
+ * puts native code in its place where `native` allows and there is some.
+ */
+export function loadKernels(memory: KernelMemory, native: 'auto' | 'off'): { kernels: Kernels; info: KernelInfo } {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
   const bytes = hasRelaxed ? fast : decode(simd);
@@ -45,11 +51,18 @@ export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: Ker
   const module = new WebAssembly.Module(memory.shared ? withSharedMemory(bytes) : bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
+  const compiled =
+    native === 'off' ? { refused: "native code is switched off by native: 'off'" } : loadNativeKernels(memory.memory);
+  if (!('refused' in compiled)) {
+    const { kernels, level, reason } = compiled;
+    return { kernels, info: { level, reason, sharedMemory: memory.shared } };
+  }
+  const reason = hasRelaxed
+    ? 'this engine validates relaxed SIMD'
+    : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)';
   const info: KernelInfo = {
     level: hasRelaxed ? 'relaxed-simd' : 'simd',
-    reason: hasRelaxed
-      ? 'this engine validates relaxed SIMD'
-      : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)',
+    reason: `${reason}; ${compiled.refused}`,
     sharedMemory: memory.shared,
   };
   return { kernels: exports as unknown as Kernels, info };
