@@ -9,7 +9,7 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const unsigned keys[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
   uvec x = *first + keys[0], y = *second + keys[1];
-#pragma clang loop unroll(full)
+  UNROLL_ALL
   for (unsigned round = 0; round < 20; round++) {
     x += y;
     y = rotate_left(y, rotations[round % 8]) ^ x;
@@ -28,14 +28,14 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
 EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
   vec scale = splat((float)(1.0 / (1.0 - rate)));
   int least = (int)__builtin_ceil(rate * 0x1p24);
-  ivec limit = {least, least, least, least};
+  ivec limit = least - (ivec){0};
   for (usize i = 0; i < size; i += 2 * W) {
     unsigned j = (unsigned)(i / 2);
-    uvec even = {j, j + 1, j + 2, j + 3}, odd = {0, 0, 0, 0};
+    uvec even = (uvec){LANES} + j, odd = {0};
     threefry(key0, key1, &even, &odd);
     ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
-    ivec low = __builtin_shufflevector(keep_even, keep_odd, 0, 4, 1, 5);
-    ivec high = __builtin_shufflevector(keep_even, keep_odd, 2, 6, 3, 7);
+    ivec low = __builtin_shufflevector(keep_even, keep_odd, LOW_TURNS);
+    ivec high = __builtin_shufflevector(keep_even, keep_odd, HIGH_TURNS);
     int rest = size - i < 2 * W ? (int)(size - i) : 2 * W;
     store_lanes(output + i, (vec)((ivec)(load_lanes(input + i, rest) * scale) & low), rest);
     if (rest > W)
@@ -45,9 +45,7 @@ EXPORT void dropout(const float *input, float *output, usize size, double rate, 
 
 // Random words of counters (0, 0), (1, 0), …, for tests against published answers.
 EXPORT void random_words(unsigned key0, unsigned key1, unsigned counter0, unsigned counter1, unsigned *words) {
-  uvec first = splat(0) == splat(1), second = first;
-  first += counter0;
-  second += counter1;
+  uvec first = counter0 - (uvec){0}, second = counter1 - (uvec){0};
   threefry(key0, key1, &first, &second);
   words[0] = first[0];
   words[1] = second[0];

@@ -3,9 +3,17 @@
 #include "gemm.h"
 #include "thin-product.h"
 
-// 6 rows × 2 vectors: 12 accumulators + 2 vectors of B + 1 broadcast of A fit the 16 registers that V8 uses.
+// Accumulators + vectors of B + 1 broadcast of A fit the registers: 16 of V8 and of AVX2, 32 of AVX-512 and NEON.
+#if W == 16
+#define TILE_ROWS 6
+#define TILE_VECTORS 4
+#elif defined(__aarch64__)
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#else
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
+#endif
 #define TILE_COLUMNS (W * TILE_VECTORS)
 // A panel of B (BLOCK_DEPTH × TILE_COLUMNS floats) stays in the first-level cache, a block of A in the second.
 #define BLOCK_DEPTH 512
@@ -14,7 +22,11 @@
 
 // LLVM would hoist the broadcasts of all rows out of the row loop, needing more than 16 registers; this keeps the products
 // of one row together.
+#if defined(__wasm__)
 #define PIN(row) __asm__ volatile("" : "+r"((row)[0]), "+r"((row)[1]))
+#else
+#define PIN(row)
+#endif
 
 // Rows are cut into groups of at most TILE_ROWS, of even height (8 = 4 + 4 rather than 6 + 2).
 struct Groups {
@@ -37,8 +49,14 @@ INLINE void pack_gathered_group(int rows, const float *const *a, int offset, flo
     for (int i = 0; i < rows; i++) packed[i] = a[i][offset + k];
 }
 
+#if TILE_ROWS == 8
+#define MORE_HEIGHTS(CALL) case 8: CALL(8); break; case 7: CALL(7); break;
+#else
+#define MORE_HEIGHTS(CALL)
+#endif
 #define FOR_HEIGHT(height, CALL) \
   switch (height) {              \
+    MORE_HEIGHTS(CALL)           \
     case 6: CALL(6); break;      \
     case 5: CALL(5); break;      \
     case 4: CALL(4); break;      \
@@ -65,10 +83,18 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
     int columns = smaller(TILE_COLUMNS, n - j);
     const float *source = b + j * b_column;
     if (columns == TILE_COLUMNS && b_column == 1) {
-      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS) {
-        store(packed, load(source));
-        store(packed + W, load(source + W));
-      }
+      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
+        for (int v = 0; v < TILE_COLUMNS; v += W) store(packed + v, load(source + v));
+#if TILE_COLUMNS > 16
+    } else if (columns == TILE_COLUMNS && b_row == 1) {
+      // A cache line of each column at a time: columns a power of two apart share few lines of the cache.
+      int k = 0;
+      for (; k + 16 <= depth; k += 16, packed += 16 * TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++)
+          for (int d = 0; d < 16; d++) packed[d * TILE_COLUMNS + i] = source[i * b_column + k + d];
+      for (; k < depth; k++, packed += TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column + k];
+#endif
     } else if (columns == TILE_COLUMNS) {
       for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
         for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column];
@@ -79,15 +105,11 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
   }
 }
 
-INLINE void finish_row(float *c, vec x, vec y, int columns, int accumulate) {
-  if (columns == TILE_COLUMNS) {
-    store(c, accumulate ? load(c) + x : x);
-    store(c + W, accumulate ? load(c + W) + y : y);
-    return;
-  }
-  for (int i = 0; i < columns; i++) {
-    float value = i < W ? x[i] : y[i - W];
-    c[i] = accumulate ? c[i] + value : value;
+INLINE void finish_row(float *c, const vec *sums, int columns, int accumulate) {
+  UNROLL_ALL
+  for (int v = 0; v < TILE_VECTORS; v++, c += W, columns -= W) {
+    if (columns >= W) store(c, accumulate ? load(c) + sums[v] : sums[v]);
+    else if (columns > 0) store_some(c, accumulate ? load_some(c, columns) + sums[v] : sums[v], columns);
   }
 }
 
@@ -98,19 +120,20 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
   vec sums[TILE_ROWS][2 * TILE_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int v = 0; v < panels * TILE_VECTORS; v++) sums[i][v] = splat(0.0f);
-#pragma clang loop unroll(disable)
+  UNROLL_NEVER
   for (int k = 0; k < depth; k++) {
-    vec x = load(b), y = load(b + W), x2, y2;
-    if (panels == 2) x2 = load(b2), y2 = load(b2 + W);
+    vec x[2 * TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; v++) {
+      x[v] = load(b + v * W);
+      if (panels == 2) x[TILE_VECTORS + v] = load(b2 + v * W);
+    }
     for (int i = 0; i < rows; i++) {
       vec s = load_splat(a + i);
-      sums[i][0] = multiply_add(s, x, sums[i][0]);
-      sums[i][1] = multiply_add(s, y, sums[i][1]);
+      for (int v = 0; v < TILE_VECTORS; v++) sums[i][v] = multiply_add(s, x[v], sums[i][v]);
       PIN(sums[i]);
       if (panels == 2) {
-        sums[i][2] = multiply_add(s, x2, sums[i][2]);
-        sums[i][3] = multiply_add(s, y2, sums[i][3]);
-        PIN(sums[i] + 2);
+        for (int v = TILE_VECTORS; v < 2 * TILE_VECTORS; v++) sums[i][v] = multiply_add(s, x[v], sums[i][v]);
+        PIN(sums[i] + TILE_VECTORS);
       }
     }
     a += rows;
@@ -119,8 +142,8 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
   }
   for (int i = 0; i < rows; i++) {
     float *row = c + i * c_stride;
-    finish_row(row, sums[i][0], sums[i][1], smaller(columns, TILE_COLUMNS), accumulate);
-    if (panels == 2) finish_row(row + TILE_COLUMNS, sums[i][2], sums[i][3], columns - TILE_COLUMNS, accumulate);
+    finish_row(row, sums[i], smaller(columns, TILE_COLUMNS), accumulate);
+    if (panels == 2) finish_row(row + TILE_COLUMNS, sums[i] + TILE_VECTORS, columns - TILE_COLUMNS, accumulate);
   }
 }
 
@@ -128,8 +151,8 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
 static void multiply_block(const float *a, const float *b, float *c, int c_stride, int m, int depth, int n, int accumulate) {
   struct Groups groups = groups_of(m);
   int j = 0;
-  // Few rows leave most accumulators idle: take two panels at once.
-  if (m <= 3) {
+  // Few rows leave most accumulators idle: take two panels at once, where the panels are narrow.
+  if (m <= 3 && TILE_VECTORS < 4) {
     for (; j + TILE_COLUMNS < n; j += 2 * TILE_COLUMNS) {
       int columns = smaller(2 * TILE_COLUMNS, n - j);
       const float *panel = b + j * depth;

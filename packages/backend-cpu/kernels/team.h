@@ -26,23 +26,43 @@ INLINE struct Range share(const struct Team *team, int total, int unit) {
   return (struct Range){smaller(first, total), smaller(last, total)};
 }
 
+#if defined(__wasm__)
 enum { spins_before_sleep = 2000 };
-
-// Sleeps until *address is no longer `value`, a second at most; where nothing can wake a sleeper it returns at once.
-INLINE void sleep_while(int *address, int value) {
-#if defined(__wasm__)
+// Sleeps while *address is `value`, a second at most; returns the nanoseconds.
+INLINE long long sleep_while(int *address, int value) {
   __builtin_wasm_memory_atomic_wait32(address, value, 1000000000ll);
+  return 1000000000ll;
+}
+INLINE void wake_all(int *address) { __builtin_wasm_memory_atomic_notify(address, 0x7fffffff); }
+INLINE void relax(void) {}
 #else
+// Native code has no portable way to be woken, so it waits longer before it sleeps, and sleeps a little at a time.
+enum { spins_before_sleep = 20000 };
+#if defined(_WIN32)
+__declspec(dllimport) void Sleep(unsigned long milliseconds);
+INLINE long long sleep_while(int *address, int value) {
   (void)address, (void)value;
-#endif
+  Sleep(1);
+  return 1000000ll;
 }
-INLINE void wake_all(int *address) {
-#if defined(__wasm__)
-  __builtin_wasm_memory_atomic_notify(address, 0x7fffffff);
 #else
-  (void)address;
+#include <time.h>
+INLINE long long sleep_while(int *address, int value) {
+  (void)address, (void)value;
+  struct timespec moment = {0, 50000};
+  nanosleep(&moment, 0);
+  return 50000ll;
+}
+#endif
+INLINE void wake_all(int *address) { (void)address; }
+INLINE void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
 #endif
 }
+#endif
 
 // Waits until all threads are here. A thread that never comes breaks the team: then nobody waits any more, and the caller of
 // the kernel, who looks at `team_broken`, gives the results up.
@@ -56,11 +76,16 @@ static __attribute__((noinline)) void meet_others(const struct Team *team) {
     if (may_sleep) wake_all(meetings);
     return;
   }
-  for (int spins = 0, sleeps = 0; __atomic_load_n(meetings, __ATOMIC_ACQUIRE) == meeting; spins++) {
-    if (spins < spins_before_sleep || !may_sleep) continue;
+  long long slept = 0;
+  for (int spins = 0; __atomic_load_n(meetings, __ATOMIC_ACQUIRE) == meeting;) {
+    if (spins < spins_before_sleep || !may_sleep) {
+      spins++;
+      relax();
+      continue;
+    }
     if (__atomic_load_n(broken, __ATOMIC_ACQUIRE)) return;
-    if (sleeps++ == team->shared[team_patience]) __atomic_store_n(broken, 1, __ATOMIC_RELEASE);
-    sleep_while(meetings, meeting);
+    slept += sleep_while(meetings, meeting);
+    if (slept > team->shared[team_patience] * 1000000000ll) __atomic_store_n(broken, 1, __ATOMIC_RELEASE);
   }
 }
 INLINE void meet(const struct Team *team) {

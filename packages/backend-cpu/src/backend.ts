@@ -96,6 +96,8 @@ export class OstinatoCpuBackend extends MathBackendCPU {
    * `sharedMemory`: false for memory that other threads cannot see; by default shared where this environment has it.
    * `threads`: how many threads large kernels run on, this one among them; by default one per core, or what the environment
    * variable OSTINATO_THREADS says. Results do not depend on it. One where memory cannot be shared.
+   * `native`: `'auto'` for native code where there is a library for this machine and the memory is shared, `'off'` for
+   * WebAssembly.
    *
    * @throws ArgumentError when threads is not an integer from 1 to 255
    */
@@ -103,10 +105,12 @@ export class OstinatoCpuBackend extends MathBackendCPU {
     maximumPages,
     sharedMemory,
     threads = defaultThreads(),
+    native = 'auto',
   }: {
     maximumPages?: number | undefined;
     sharedMemory?: boolean | undefined;
     threads?: number | undefined;
+    native?: 'auto' | 'off' | undefined;
   } = {}) {
     super();
     checkNumber('OstinatoCpuBackend', 'threads', threads, { min: 1, max: mostThreads, integer: true });
@@ -114,9 +118,9 @@ export class OstinatoCpuBackend extends MathBackendCPU {
       ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),
       ...(sharedMemory === undefined ? {} : { shared: sharedMemory }),
     });
-    const { kernels, module, info } = loadKernels(this.kernelMemory);
+    const { kernels, reopen, info } = loadKernels(this.kernelMemory, native);
     this.kernels = kernels;
-    this.team = new Team({ memory: this.kernelMemory, module, kernels, threads });
+    this.team = new Team({ memory: this.kernelMemory, kernels, reopen, threads });
     this.info = { ...info, threads: this.team.wanted };
   }
 

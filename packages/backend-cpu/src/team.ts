@@ -1,11 +1,12 @@
 /**
- * The threads that run one kernel together: workers that each have the kernels' module instantiated on the backend's shared
- * memory and wait there for a job. `kernels/team.h` says how they share the work and meet.
+ * The threads that run one kernel together: workers that each have the kernels opened on the backend's shared memory and wait
+ * there for a job. `kernels/team.h` says how they share the work and meet.
  */
 
 import { ResourceError } from '@ostinato/core';
 import type { Address, Kernels } from './kernels.ts';
 import type { KernelMemory } from './memory.ts';
+import type { ReopenKernels } from './wasm.ts';
 
 /** Kernels that take `thread`, `threads` and the team's shared integers as their last arguments. */
 export type TeamKernel = 'gemm' | `${'lstm' | 'rnn' | 'gru'}_${'forward' | 'backward'}`;
@@ -51,9 +52,21 @@ export const mostThreads: number = 2 ** threadBits - 1;
  * stop.
  */
 const workerSource = `
-function serve({ module, memory, block, stack, names, place, argumentsAt, mostArguments, threadBits, stopped, spins }) {
-  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  kernels.__stack_pointer.value = stack;
+function openNative({ koffi, library, signatures, base }) {
+  const opened = require(koffi).load(library);
+  return Object.fromEntries(Object.entries(signatures).map(([name, signature]) => {
+    const [result, ...kinds] = signature.split(' ');
+    const kernel = opened.func(name, result, kinds.map(kind => (kind === 'address' ? 'uintptr_t' : kind)));
+    return [name, (...values) => kernel(...values.map((value, i) => (kinds[i] === 'address' && value !== 0 ? value + base : value)))];
+  }));
+}
+function openModule(module, memory, stack) {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  exports.__stack_pointer.value = stack;
+  return exports;
+}
+function serve({ reopen, memory, block, stack, names, place, argumentsAt, mostArguments, threadBits, stopped, spins }) {
+  const kernels = reopen.native ? openNative(reopen.native) : openModule(reopen.module, memory, stack);
   const integers = new Int32Array(memory.buffer, block, 128);
   const values = new Float64Array(memory.buffer, block + argumentsAt, mostArguments);
   let seen = Atomics.load(integers, place.job);
@@ -136,7 +149,7 @@ function maySleep(integers: Int32Array): boolean {
 /** A caller of kernels and, from the first large job on, the workers that help it. */
 export class Team {
   readonly #memory: KernelMemory;
-  readonly #module: WebAssembly.Module;
+  readonly #reopen: ReopenKernels;
   readonly #kernels: Kernels;
   readonly #names: string[];
   #wanted: number;
@@ -148,9 +161,9 @@ export class Team {
   /** Seconds after which a thread that does not come counts as lost. Longer than any job between two meetings takes. */
   patience = 60;
 
-  constructor(options: { memory: KernelMemory; module: WebAssembly.Module; kernels: Kernels; threads: number }) {
+  constructor(options: { memory: KernelMemory; kernels: Kernels; reopen: ReopenKernels; threads: number }) {
     this.#memory = options.memory;
-    this.#module = options.module;
+    this.#reopen = options.reopen;
     this.#kernels = options.kernels;
     this.#names = Object.keys(options.kernels);
     this.#wanted = options.memory.shared ? options.threads : 1;
@@ -220,7 +233,7 @@ export class Team {
     integers[place.maySleep] = Number(maySleep(integers));
     this.#integers = integers;
     this.#arguments = new Float64Array(this.#memory.memory.buffer, block + argumentsAt, mostArguments);
-    const shared = { module: this.#module, memory: this.#memory.memory, block, names: this.#names, place };
+    const shared = { reopen: this.#reopen, memory: this.#memory.memory, block, names: this.#names, place };
     const numbers = { argumentsAt, mostArguments, threadBits, stopped, spins: spinsBeforeSleep };
     for (let thread = 1; thread < this.#wanted; thread++) {
       const stack = this.#memory.allocate(stackBytes);

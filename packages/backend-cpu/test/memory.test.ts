@@ -82,7 +82,7 @@ describe('register', () => {
   });
 
   it('says which kernels run', () => {
-    expect(kernelInfo().level).toMatch(/^(relaxed-)?simd$/);
+    expect(kernelInfo().level).toMatch(/^(avx512|avx2|neon|(relaxed-)?simd)$/);
     expect(kernelInfo().reason).not.toBe('');
   });
 });
@@ -220,7 +220,10 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
     // 4H of dGates and H of previous states for every row and step, among others.
     const work = kernels.lstm_backward_work(0, batch, time, inputs, hidden, hidden, 0, 1);
     expect(work).toBeGreaterThan(5 * batch * time * hidden);
-    expect(kernels.lstm_backward_work(0, 2 * batch, time, inputs, hidden, hidden, 0, 1)).toBe((2 ** 32 - 64) / 4);
+    const most = kernels.lstm_backward_work(0, 2 * batch, time, inputs, hidden, hidden, 0, 1);
+    // Native code measures with 64 bits, WebAssembly up to the end of its addresses.
+    if (/simd/.test(backend.info.level)) expect(most).toBe((2 ** 32 - 64) / 4);
+    else expect(most).toBeGreaterThan(10 * batch * time * hidden);
     expect(() => backend.kernelMemory.allocate(4 * work)).toThrow(MemoryLimitError);
   });
 
