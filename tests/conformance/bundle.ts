@@ -11,7 +11,7 @@ const root = resolve(import.meta.dirname, '../..');
 const core = dirname(require.resolve('@tensorflow/tfjs-core/package.json'));
 
 /** Name of every environment, so that a spec is called the same on all backends. */
-export const environmentName = 'conformance';
+const environmentName = 'conformance';
 
 /** Spec files whose path, relative to tfjs-core's `dist`, contains `filter`. */
 export function specFiles(filter: string): string[] {

@@ -1,6 +1,7 @@
 // pnpm conformance [VARIANT …] [--files TEXT] [--json]: tfjs-core's own op specs on this engine. Every spec that the stock cpu
 // backend passes must pass, with no list of exceptions. Exit code 1 when one does not.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { bundleSpecs, specFiles } from './bundle.ts';
@@ -59,6 +60,8 @@ async function run({ backendName, nodeOptions = [], environment = {} }: Variant,
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (child.exitCode === null) await once(child, 'exit');
+  if (child.exitCode !== 0) throw new Error(`conformance: the run of ${name} ended with exit code ${child.exitCode}.`);
   return results;
 }
 
@@ -86,6 +89,6 @@ const { passed, failed, skipped } = totals;
 console.log(
   options.json
     ? JSON.stringify(totals)
-    : `${passed} passed, ${failed} failed, ${skipped} skipped (not passing on stock cpu)`,
+    : `${passed} passed, ${failed} failed, ${skipped} skipped (not passing on the stock cpu backend, or for it alone)`,
 );
 process.exit(failed > 0 ? 1 : 0);

@@ -34,7 +34,14 @@ export const hostTarget: string = `${process.platform}-${process.arch}`;
 export const variantsOf = (target: string): readonly string[] => (target.endsWith('-x64') ? ['v4', 'v3'] : ['neon']);
 
 // No -ffast-math: the kernels promise error bounds, and behave as IEEE says for infinities and NaN.
-const flags = ['-O3', '-std=gnu17', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-fvisibility=hidden'];
+const flags = [
+  '-O3',
+  '-std=gnu17',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-fvisibility=hidden',
+];
 
 /** Compilers of this machine in order of preference. */
 export function findCompilers(): Compiler[] {
