@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ResourceError, ShapeError } from './errors.ts';
-import type { Parameters } from './module.ts';
+import { type Parameters, select } from './module.ts';
 
 /** Gradients by the path of their parameter, each of its parameter's shape. The caller disposes them. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
@@ -68,21 +68,24 @@ function withCleanTape<Result>(body: (outliving: tf.Tensor[]) => Result): Result
  *
  * `body` runs once, on a tape. `aux` is passed through (the recurrent state that the next window starts from, logits to
  * look at); its tensors are constants on every later tape, which is what *detaching* means elsewhere. A parameter that the
- * loss does not depend on has no entry in `gradients`. When `body` throws, nothing leaks and the tape is clean.
+ * loss does not depend on has no entry in `gradients`, and neither has one that is frozen (`variable.trainable` is false): it is
+ * a constant here, as in TensorFlow.js's `variableGrads`. When `body` throws, nothing leaks and the tape is clean.
  *
  * @param parameters by path, from `parameters(model)` or a selection of it
  * @param body returns `loss`, a float32 scalar, and `aux`, any value; tensors in plain objects, arrays and Maps survive
  * @throws ShapeError when the loss is no float32 scalar
- * @throws ResourceError when no gradients are registered, or the loss depends on no parameter
+ * @throws ResourceError when no gradients are registered, no parameter is trainable, or the loss depends on none that is
  */
 export function valueAndGrad<Aux = undefined>(
   parameters: Parameters,
   body: () => { readonly loss: tf.Tensor; readonly aux?: Aux },
 ): ValueAndGrad<Aux> {
-  const paths = [...parameters.keys()];
-  const variables = [...parameters.values()];
+  const trainable = select(parameters, (_, variable) => variable.trainable);
+  const paths = [...trainable.keys()];
+  const variables = [...trainable.values()];
   if (variables.length === 0) {
-    throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one parameter', got: 'none' });
+    const got = parameters.size === 0 ? 'none' : `${parameters.size}, all frozen`;
+    throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one trainable parameter', got });
   }
   return withCleanTape(outliving => {
     let aux: Aux | undefined;

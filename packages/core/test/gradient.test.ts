@@ -146,8 +146,21 @@ describe('valueAndGrad', () => {
 
   it('turns an empty list of parameters down', () => {
     expect(() => valueAndGrad(new Map(), () => ({ loss: product() }))).toThrow(
-      'valueAndGrad: there must be at least one parameter, got none.',
+      'valueAndGrad: there must be at least one trainable parameter, got none.',
     );
+  });
+
+  it('gives a frozen parameter no gradient, like variableGrads of TensorFlow.js', () => {
+    b.trainable = false;
+    try {
+      const { gradients } = valueAndGrad(both, () => ({ loss: product() }));
+      expect([...gradients.keys()]).toEqual(['a']);
+      expect(() => valueAndGrad(new Map([['b', b]]), () => ({ loss: product() }))).toThrow(
+        'valueAndGrad: there must be at least one trainable parameter, got 1, all frozen.',
+      );
+    } finally {
+      b.trainable = true;
+    }
   });
 });
 

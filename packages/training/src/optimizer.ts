@@ -32,7 +32,10 @@ export class Optimizer {
   #state: TransformState;
   #step = 0;
 
-  /** Trains exactly `parameters`; the state begins as `transform.init` makes it. */
+  /**
+   * Trains exactly `parameters`, but for those that are frozen at the time of a step (`variable.trainable` is false): they get no
+   * update, not even weight decay. The state begins as `transform.init` makes it.
+   */
   constructor(transform: GradientTransform, parameters: Parameters) {
     this.transform = transform;
     this.parameters = parameters;
@@ -63,7 +66,8 @@ export class Optimizer {
       const axes = Object.fromEntries(parameter.shape.map((size, i) => [`axis${i}`, size]));
       checkShape('Optimizer', `the gradient of ${path}`, gradient, axes, 'float32');
     }
-    const { updates, state } = this.transform.update(gradients, this.#state, {
+    const trained = new Map([...gradients].filter(([path]) => this.parameters.get(path)!.trainable));
+    const { updates, state } = this.transform.update(trained, this.#state, {
       parameters: this.parameters,
       step: this.#step,
     });

@@ -166,6 +166,21 @@ describe('order and selection', () => {
     expect(train(decaying, three)[1]).not.toEqual([3]);
   });
 
+  it('leaves a frozen Variable alone, weight decay included', () =>
+    expectNoLeak(() => {
+      const model = new Variables([1, 2], [3]);
+      model.a.trainable = false;
+      const optimizer = new Optimizer(adamw({ learningRate }), parameters(model));
+      const gradients = gradientsOf({ a: [1, 1], b: [1] });
+      optimizer.apply(gradients);
+      const [a, b] = valuesOf(model);
+      expect(a).toEqual([1, 2]);
+      expect(b![0]).toBeLessThan(3);
+      tf.dispose([...gradients.values()]);
+      optimizer.dispose();
+      model.dispose();
+    }));
+
   it('masks: the inner transform sees and remembers only its own, the rest passes', () => {
     const model = new Variables([1, 2], [3]);
     const optimizer = new Optimizer(
