@@ -25,7 +25,12 @@ export interface Proposal {
   discard(): void;
 }
 
-/** Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it. */
+/**
+ * Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it.
+ *
+ * What the transform returns is added to the parameters as it is. A transform that only filters (`clipByGlobalNorm`, `freeze`,
+ * `masked` where it does not act) passes gradients on, and adding those climbs: end a chain with an optimizer for every parameter.
+ */
 export class Optimizer {
   readonly transform: GradientTransform;
   readonly parameters: Parameters;

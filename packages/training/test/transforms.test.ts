@@ -235,11 +235,22 @@ describe('globalNorm', () => {
     [2, 13],
     [1, 19],
     [Infinity, 12],
+    [3, (27 + 64 + 1728) ** (1 / 3)],
+    [0.5, (Math.sqrt(3) + 2 + Math.sqrt(12)) ** 2],
   ] as const)('of order %s', (norm, want) => {
     const gradients = gradientsOf({ a: [3, -4], b: [12] });
     const got = globalNorm(gradients, { norm });
     expect(got.dataSync()[0]).toBeCloseTo(want, 5);
     tf.dispose([got, ...gradients.values()]);
+  });
+
+  it('clips by any order, as clip_grad_norm_ of PyTorch', () => {
+    // p = 3: 1819^(1/3) = 12.207055, so that 3 becomes 3/12.207055 = 0.245760.
+    const clip = chain(clipByGlobalNorm(1, { norm: 3 }), sgd({ learningRate: 1 }));
+    const [a, b] = train(clip, [{ a: [3, -4], b: [12] }]);
+    expect(a![0]).toBeCloseTo(1 - 0.24576, 5);
+    expect(a![1]).toBeCloseTo(2 + 0.327679, 5);
+    expect(b![0]).toBeCloseTo(3 - 0.983038, 5);
   });
 
   it('is 0 for nothing, and clipping leaves zeros finite', () => {
@@ -289,6 +300,9 @@ describe('bad input', () => {
     () => adagrad({ learningRate, epsilon: Number.NaN }),
     () => lion({ learningRate, beta2: -1 }),
     () => clipByGlobalNorm(0),
+    () => clipByGlobalNorm(1, { norm: 0 }),
+    () => clipByGlobalNorm(1, { norm: Number.NaN }),
+    () => globalNorm(new Map(), { norm: -1 }),
     () => clipByValue(-1),
     () => accumulate(0, sgd({ learningRate })),
     () => weightDecay(-1),
