@@ -4,7 +4,7 @@
 
 INLINE uvec rotate_left(uvec x, int by) { return x << by | x >> (32 - by); }
 
-// The two words of W counters at once; every lane has its own counter in `first`, the counter's second word is 0.
+// The two words of W counters at once; every lane has its own counter in `first` and `second`.
 INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const unsigned keys[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
@@ -23,7 +23,7 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   *second = y;
 }
 
-// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 0). u is a whole number
+// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 2³¹). u is a whole number
 // of 2⁻²⁴, and so compared: a rate rounded to float32 would now and then decide otherwise than the reference.
 EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
   vec scale = splat((float)(1.0 / (1.0 - rate)));
@@ -31,7 +31,7 @@ EXPORT void dropout(const float *input, float *output, usize size, double rate, 
   ivec limit = least - (ivec){0};
   for (usize i = 0; i < size; i += 2 * W) {
     unsigned j = (unsigned)(i / 2);
-    uvec even = (uvec){LANES} + j, odd = {0};
+    uvec even = (uvec){LANES} + j, odd = 0x80000000u - (uvec){0};
     threefry(key0, key1, &even, &odd);
     ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
     ivec low = __builtin_shufflevector(keep_even, keep_odd, LOW_TURNS);

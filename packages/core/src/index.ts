@@ -42,5 +42,6 @@ export { type LayerNormArguments, layerNorm } from './ops/layer-norm.ts';
 export { type RmsNormArguments, rmsNorm } from './ops/rms-norm.ts';
 export type { Complete } from './options.ts';
 export { normalQuantile, portableLog, Rng, type RngState } from './rng.ts';
+export { selectWhere } from './select-where.ts';
 export { type Summary, type SummaryRow, summary } from './summary.ts';
 export { type Key, threefry } from './threefry.ts';

@@ -70,7 +70,7 @@ export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | nu
   });
 }
 
-/** A trainable Variable that takes over `initial`, which is disposed. */
+/** A Variable that takes over `initial`, which is disposed. One that is not `trainable` is frozen: it gets no gradient. */
 export function variable(initial: tf.Tensor, trainable = true): tf.Variable {
   const created = tf.variable(initial, trainable);
   initial.dispose();

@@ -61,6 +61,24 @@ describe('valueAndGrad', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('leaves everything to a tidy around it, aux too, but what was there before', () => {
+    const before = tf.square(a);
+    const pinned = tf.keep(tf.square(b));
+    expectNoLeak(() => {
+      const aux = tf.tidy(() => {
+        const result = valueAndGrad(both, () => ({
+          loss: product(),
+          aux: { square: tf.square(a), left: tf.square(b), before, pinned },
+        }));
+        return tf.clone(result.aux.square);
+      });
+      expect(aux.arraySync()).toEqual([1, 4]);
+      return aux;
+    });
+    expect([before.isDisposed, before.kept, pinned.isDisposed, pinned.kept]).toEqual([false, false, false, true]);
+    tf.dispose([before, pinned]);
+  });
+
   it('makes constants of the tensors in aux: the next window does not flow into the last', () => {
     const { aux: state, ...first } = valueAndGrad(both, () => ({ loss: product(), aux: tf.square(a) }));
     const second = valueAndGrad(both, () => ({ loss: tf.sum(tf.mul(state, b)) }));
@@ -146,8 +164,21 @@ describe('valueAndGrad', () => {
 
   it('turns an empty list of parameters down', () => {
     expect(() => valueAndGrad(new Map(), () => ({ loss: product() }))).toThrow(
-      'valueAndGrad: there must be at least one parameter, got none.',
+      'valueAndGrad: there must be at least one trainable parameter, got none.',
     );
+  });
+
+  it('gives a frozen parameter no gradient, like variableGrads of TensorFlow.js', () => {
+    b.trainable = false;
+    try {
+      const { gradients } = valueAndGrad(both, () => ({ loss: product() }));
+      expect([...gradients.keys()]).toEqual(['a']);
+      expect(() => valueAndGrad(new Map([['b', b]]), () => ({ loss: product() }))).toThrow(
+        'valueAndGrad: there must be at least one trainable parameter, got 1, all frozen.',
+      );
+    } finally {
+      b.trainable = true;
+    }
   });
 });
 

@@ -17,7 +17,7 @@ export interface EmbeddingOptions {
   readonly initializer?: Initializer | undefined;
   /** Factor on the vectors that `call` returns, e.g. √E (Vaswani et al. 2017, section 3.4). Default 1. */
   readonly scale?: number | undefined;
-  /** Where the first vectors come from. Default `new Rng(0)`. */
+  /** Where the first vectors come from. Default `new Rng(0)`: two tables of one size that are not given theirs start alike. */
   readonly rng?: Rng | undefined;
 }
 

@@ -29,7 +29,8 @@ const gates = ['r', 'z', 'n'] as const;
  *     hₜ = (1 − z)∘n + z∘hₜ₋₁
  *
  * W is `inputWeight` [inputSize, 3H], U `recurrentWeight` [H, 3H], b `bias` [3H], c `recurrentBias` [3H] (reset after only),
- * with the gates in the order r, z, n. Beware: papers swap z and 1 − z.
+ * with the gates in the order r, z, n. The z is that of Cho et al.; Chung et al. 2014,
+ * arXiv:1412.3555, swap z and 1 − z.
  *
  * With layer norm every product is normalised, LN(xₜ W; γ) and LN(hₜ₋₁ U; γ), the gates' [2H] and the candidate's [H] apart.
  *

@@ -21,7 +21,7 @@ export type LSTMState = { readonly hidden: tf.Tensor; readonly cell: tf.Tensor }
 
 /** Options of `LSTMCell`. */
 export interface LSTMCellOptions extends CellOptions {
-  /** Width P of a projected hidden state (Sak et al. 2014). Default: none, hₜ is as wide as cₜ. */
+  /** Width P < H of a projected hidden state (Sak et al. 2014). Default: none, hₜ is as wide as cₜ. */
   readonly projectionSize?: number | undefined;
   /**
    * What the forget gate's bias starts from instead of what `biasInitializer` draws: 1 lets the cell remember from the
@@ -80,6 +80,7 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
   }: LSTMCellOptions) {
     super();
     checkSizes('LSTMCell', { inputSize, hiddenSize, ...(projectionSize === undefined ? {} : { projectionSize }) });
+    checkProjection(projectionSize, hiddenSize);
     checkForgetBias(forgetBias, bias);
     this.recurrentDropout = new Dropout({ rate: recurrentDropout });
     this.inputSize = inputSize;
@@ -151,6 +152,17 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
 }
 
 type Gates = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+
+function checkProjection(projectionSize: number | undefined, hiddenSize: number): void {
+  if (projectionSize === undefined || projectionSize < hiddenSize) return;
+  throw new ArgumentError({
+    where: 'LSTMCell',
+    rule: 'projectionSize must be smaller than hiddenSize',
+    expected: `< ${hiddenSize}`,
+    got: String(projectionSize),
+    advice: 'Leave it out, or put a Linear behind the layer.',
+  });
+}
 
 function checkForgetBias(forgetBias: number | undefined, bias: boolean): void {
   if (forgetBias === undefined) return;

@@ -211,3 +211,11 @@ describe('initial weights', () => {
     expect(moments(lstm.layers[0]!.forward.bias!).variance).toBe(4);
   });
 });
+
+it('projects to fewer units only, like proj_size of PyTorch', () => {
+  for (const projectionSize of [4, 5]) {
+    expect(() => new LSTMCell({ inputSize: 2, hiddenSize: 4, projectionSize })).toThrow(
+      `LSTMCell: projectionSize must be smaller than hiddenSize, expected < 4, got ${projectionSize}.`,
+    );
+  }
+});

@@ -11,15 +11,17 @@ import {
   ShapeError,
   valueAndGrad,
 } from '@ostinato/core';
-import { LSTM } from '@ostinato/recurrent';
+import { LSTM, RNN } from '@ostinato/recurrent';
 import {
   type CellName,
   cellNames,
   decodeLanguageModel,
+  describeLanguageModel,
   encodeLanguageModel,
   evaluate,
   generateText,
   LanguageModel,
+  trainLanguageModel,
 } from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel, saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { expectNoLeak } from '@ostinato/testing';
@@ -133,7 +135,8 @@ describe('evaluate', () => {
     expect(whole.nats).toBeCloseTo(expected, 5);
     expect(whole.tokens).toBe(100);
     expect(whole.perplexity).toBeCloseTo(Math.exp(expected), 4);
-    expect(whole.bitsPerCharacter).toBeCloseTo(expected / Math.LN2, 5);
+    expect(whole).not.toHaveProperty('bitsPerCharacter'); // tokens need not be characters
+    expect((await evaluate(model, text, { characters: 100 })).bitsPerCharacter).toBeCloseTo(expected / Math.LN2, 5);
     expect((await evaluate(model, text, { windowLength: 7 })).nats).toBeCloseTo(expected, 5);
     expect((await evaluate(model, text, { characters: 200 })).bitsPerCharacter).toBeCloseTo(expected / Math.LN2 / 2, 5);
     // Seven streams of 15 with a shorter last one: the same tokens, other states at the seams.
@@ -179,6 +182,33 @@ describe('files and text', () => {
       loaded.model.dispose();
     }
     model.dispose();
+  });
+
+  it('never lose a recurrent layer of their own', async () => {
+    const own = (): RNN => new RNN({ inputSize: 4, hiddenSize: 6, activation: 'relu' });
+    const model = new LanguageModel({ vocabularySize: 5, embeddingSize: 4, recurrent: own(), cell: 'rnn' });
+    const bytes = await encodeLanguageModel({ model, tokenizer });
+    const before = tf.memory().numTensors;
+    expect(() => decodeLanguageModel(bytes)).toThrow(/layer of its own.*Pass \{ recurrent: … \}/);
+    expect(tf.memory().numTensors).toBe(before);
+    const loaded = decodeLanguageModel(bytes, { recurrent: own() });
+    const input = ids([[1, 2, 3]]);
+    const logits = (each: LanguageModel): Float32Array => each.call(input).logits.dataSync() as Float32Array;
+    expect(logits(loaded.model)).toEqual(logits(model));
+
+    const recurrent = own();
+    const plain = await encodeLanguageModel({ model: build(), tokenizer });
+    expect(() => decodeLanguageModel(plain, { recurrent })).toThrow(/rebuilt from the configuration/);
+    const path = join(folder, 'own.safetensors');
+    await saveLanguageModel(path, { model, tokenizer });
+    await expect(loadLanguageModel(path)).rejects.toThrow(/layer of its own/);
+    expect((await loadLanguageModel(path, { recurrent })).model.recurrent).toBe(recurrent);
+    const larger = new RNN({ inputSize: 4, hiddenSize: 7 });
+    expect(() => decodeLanguageModel(bytes, { recurrent: larger })).toThrow(ShapeError);
+    expect(parameters(larger).get('layers.0.forward.bias')!.isDisposed).toBe(false);
+    const description = { ...describeLanguageModel({ model, tokenizer }), ownRecurrent: false };
+    const training = trainLanguageModel({ model, tokens: new Int32Array(200), steps: 1, description });
+    await expect(training.next()).rejects.toThrow('expected ownRecurrent: true, got false.');
   });
 
   it('are refused when damaged, and nothing is left behind', async () => {

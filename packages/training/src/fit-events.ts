@@ -45,7 +45,7 @@ export interface CheckpointEvent {
 
 /** A tensor that is NaN or infinite. */
 export interface NonFinite {
-  /** `norm`: every gradient is finite, but the sum of their squares is not. */
+  /** `norm`: every gradient and update is finite, but a sum of their squares is not. */
   readonly kind: 'parameter' | 'loss' | 'gradient' | 'update' | 'norm';
   /** Path of the parameter; empty for `loss` and `norm`. */
   readonly path: string;

@@ -29,6 +29,8 @@ interface ReadyStep<Carry> {
   readonly loss: number;
   readonly gradientNorm: number;
   readonly updateNorm: number;
+  /** Whether it updates any parameter; not so while gradients are accumulated. */
+  readonly updates: boolean;
   readonly tokens: number | undefined;
   readonly state: Carry | undefined;
   commit(): void;
@@ -64,7 +66,16 @@ export async function tryStep<Carry extends State>({
     ]);
     if ([loss, gradientNorm, updateNorm].every(Number.isFinite)) {
       taken = true;
-      return { loss, gradientNorm, updateNorm, tokens: aux.tokens, state: aux.state, commit: proposal.commit };
+      const { updates, commit } = proposal;
+      return {
+        loss,
+        gradientNorm,
+        updateNorm,
+        updates: updates.size > 0,
+        tokens: aux.tokens,
+        state: aux.state,
+        commit,
+      };
     }
     const nonFinite = await findNonFinite(parameters, loss, gradients, proposal.updates);
     proposal.discard();

@@ -49,7 +49,7 @@ export interface FitOptions<Batch, Carry extends State> {
   };
   readonly earlyStopping?: EarlyStopping | undefined;
   readonly plateau?: PlateauObserver | undefined;
-  /** Updated after every step. */
+  /** Updated after every step that updates parameters; `accumulate` leaves steps out. */
   readonly average?: WeightAverage | undefined;
   /** Saved every so many steps, and where the run stops. */
   readonly checkpoint?: {
@@ -153,7 +153,7 @@ export async function* fit<Batch, Carry extends State = State>(
       if ('nonFinite' in result) return yield* stop({ reason: 'non-finite', nonFinite: result.nonFinite });
       const learningRate = optimizer.learningRate ?? null;
       result.commit();
-      average?.update();
+      if (result.updates) average?.update();
       replaceState(carry, result.state);
       carry = result.state;
       cursor = batches.state?.() as Json | undefined;

@@ -25,14 +25,22 @@ export interface Proposal {
   discard(): void;
 }
 
-/** Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it. */
+/**
+ * Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it.
+ *
+ * What the transform returns is added to the parameters as it is. A transform that only filters (`clipByGlobalNorm`, `freeze`,
+ * `masked` where it does not act) passes gradients on, and adding those climbs: end a chain with an optimizer for every parameter.
+ */
 export class Optimizer {
   readonly transform: GradientTransform;
   readonly parameters: Parameters;
   #state: TransformState;
   #step = 0;
 
-  /** Trains exactly `parameters`; the state begins as `transform.init` makes it. */
+  /**
+   * Trains exactly `parameters`, but for those that are frozen at the time of a step (`variable.trainable` is false): they get no
+   * update, not even weight decay. The state begins as `transform.init` makes it.
+   */
   constructor(transform: GradientTransform, parameters: Parameters) {
     this.transform = transform;
     this.parameters = parameters;
@@ -63,7 +71,8 @@ export class Optimizer {
       const axes = Object.fromEntries(parameter.shape.map((size, i) => [`axis${i}`, size]));
       checkShape('Optimizer', `the gradient of ${path}`, gradient, axes, 'float32');
     }
-    const { updates, state } = this.transform.update(gradients, this.#state, {
+    const trained = new Map([...gradients].filter(([path]) => this.parameters.get(path)!.trainable));
+    const { updates, state } = this.transform.update(trained, this.#state, {
       parameters: this.parameters,
       step: this.#step,
     });

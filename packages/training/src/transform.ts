@@ -135,7 +135,11 @@ function cloneAll(tensors: Gradients): Map<string, tf.Tensor> {
   return new Map([...tensors].map(([path, tensor]) => [path, tf.clone(tensor)]));
 }
 
-/** Applies `inner` to the parameters whose path satisfies `keep`, and passes the gradients of the others on unchanged. */
+/**
+ * Applies `inner` to the parameters whose path satisfies `keep`, and passes the gradients of the others on unchanged. They need a
+ * transform of their own in the chain, or `Optimizer` adds them raw: parameter groups are
+ * `chain(masked(isDecayed, adamw(…)), masked(path => !isDecayed(path), adam(…)))`.
+ */
 export function masked<S extends TransformState>(
   keep: PathPredicate,
   inner: GradientTransform<S>,

@@ -1,6 +1,7 @@
 import { ArgumentError, dropout, FormatError, Linear, parameters, Rng, ShapeError, type State } from '@ostinato/core';
 import { expectNoLeak } from '@ostinato/testing';
 import {
+  accumulate,
   adam,
   adamw,
   type Batches,
@@ -256,6 +257,34 @@ describe('fit', () => {
       first.dispose();
       second.dispose();
     }));
+
+  it('remembers an infinite best value across a resumption', () =>
+    withRun(async run => {
+      const validate = { every: 1, run: ({ step }: { step: number }) => ({ score: step === 1 ? -Infinity : 1 }) };
+      const earlyStopping = { metric: 'score', patience: 9 };
+      await run.collect({ validate, earlyStopping, steps: 1 });
+      const resume = decodeCheckpoint(encodeCheckpoint(run.saved.at(-1)!));
+      const second = new Run();
+      const events = await second.collect({ validate, earlyStopping, steps: 2, resume });
+      expect(events.find(event => event.event === 'validation')).toMatchObject({ step: 2, best: false });
+      second.dispose();
+    }));
+
+  it('averages the weights once an update, also when gradients are accumulated', () =>
+    withRun(
+      async run => {
+        const before = run.average.state().get('weight')!.dataSync();
+        await run.collect({ steps: 3 });
+        const after = run.model.weight.dataSync();
+        const got = run.average.state().get('weight')!.dataSync();
+        // One update in three steps: 0.8 a + 0.2 θ, once.
+        for (const [i, a] of before.entries()) expect(got[i]).toBeCloseTo(0.8 * a + 0.2 * after[i]!, 6);
+        expect(after).not.toEqual(before);
+        await run.collect({ steps: 2 });
+        expect(run.average.state().get('weight')!.dataSync()).toEqual(got);
+      },
+      () => new Run(accumulate(3, sgd({ learningRate: 0.1 }))),
+    ));
 
   it('lowers the rate on a plateau, and goes on from there', () =>
     withRun(async reference => {

@@ -166,6 +166,21 @@ describe('order and selection', () => {
     expect(train(decaying, three)[1]).not.toEqual([3]);
   });
 
+  it('leaves a frozen Variable alone, weight decay included', () =>
+    expectNoLeak(() => {
+      const model = new Variables([1, 2], [3]);
+      model.a.trainable = false;
+      const optimizer = new Optimizer(adamw({ learningRate }), parameters(model));
+      const gradients = gradientsOf({ a: [1, 1], b: [1] });
+      optimizer.apply(gradients);
+      const [a, b] = valuesOf(model);
+      expect(a).toEqual([1, 2]);
+      expect(b![0]).toBeLessThan(3);
+      tf.dispose([...gradients.values()]);
+      optimizer.dispose();
+      model.dispose();
+    }));
+
   it('masks: the inner transform sees and remembers only its own, the rest passes', () => {
     const model = new Variables([1, 2], [3]);
     const optimizer = new Optimizer(
@@ -220,11 +235,22 @@ describe('globalNorm', () => {
     [2, 13],
     [1, 19],
     [Infinity, 12],
+    [3, (27 + 64 + 1728) ** (1 / 3)],
+    [0.5, (Math.sqrt(3) + 2 + Math.sqrt(12)) ** 2],
   ] as const)('of order %s', (norm, want) => {
     const gradients = gradientsOf({ a: [3, -4], b: [12] });
     const got = globalNorm(gradients, { norm });
     expect(got.dataSync()[0]).toBeCloseTo(want, 5);
     tf.dispose([got, ...gradients.values()]);
+  });
+
+  it('clips by any order, as clip_grad_norm_ of PyTorch', () => {
+    // p = 3: 1819^(1/3) = 12.207055, so that 3 becomes 3/12.207055 = 0.245760.
+    const clip = chain(clipByGlobalNorm(1, { norm: 3 }), sgd({ learningRate: 1 }));
+    const [a, b] = train(clip, [{ a: [3, -4], b: [12] }]);
+    expect(a![0]).toBeCloseTo(1 - 0.24576, 5);
+    expect(a![1]).toBeCloseTo(2 + 0.327679, 5);
+    expect(b![0]).toBeCloseTo(3 - 0.983038, 5);
   });
 
   it('is 0 for nothing, and clipping leaves zeros finite', () => {
@@ -274,6 +300,9 @@ describe('bad input', () => {
     () => adagrad({ learningRate, epsilon: Number.NaN }),
     () => lion({ learningRate, beta2: -1 }),
     () => clipByGlobalNorm(0),
+    () => clipByGlobalNorm(1, { norm: 0 }),
+    () => clipByGlobalNorm(1, { norm: Number.NaN }),
+    () => globalNorm(new Map(), { norm: -1 }),
     () => clipByValue(-1),
     () => accumulate(0, sgd({ learningRate })),
     () => weightDecay(-1),

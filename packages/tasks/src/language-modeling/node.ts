@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { atPath } from '@ostinato/core';
 import { writeFileAtomic } from '@ostinato/weights/node';
 import {
+  type DecodeLanguageModelOptions,
   decodeLanguageModel,
   type EncodeLanguageModelOptions,
   encodeLanguageModel,
@@ -18,7 +19,10 @@ export async function saveLanguageModel(path: string, options: EncodeLanguageMod
  *
  * @throws the file system's error, or a FormatError that names the file and what is wrong with it
  */
-export async function loadLanguageModel(path: string): Promise<LoadedLanguageModel> {
+export async function loadLanguageModel(
+  path: string,
+  options: DecodeLanguageModelOptions = {},
+): Promise<LoadedLanguageModel> {
   const bytes = await readFile(path);
-  return atPath(path, () => decodeLanguageModel(bytes));
+  return atPath(path, () => decodeLanguageModel(bytes, options));
 }
