@@ -32,8 +32,17 @@ export class Optimizer {
   #state: TransformState;
   #step = 0;
 
-  /** Trains exactly `parameters`; the state begins as `transform.init` makes it. */
+  /** Trains exactly `parameters`; the state begins as `transform.init` makes it. Throws ArgumentError for anything else. */
   constructor(transform: GradientTransform, parameters: Parameters) {
+    const advice = 'Write `new Optimizer(adam({ learningRate }), parameters(model))`.';
+    if (typeof transform?.init !== 'function' || typeof transform.update !== 'function') {
+      const rule = 'the first argument must be a gradient transform';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof transform, advice });
+    }
+    if (!(parameters instanceof Map)) {
+      const rule = 'the second argument must be a Map of parameters';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof parameters, advice });
+    }
     this.transform = transform;
     this.parameters = parameters;
     this.#state = transform.init(parameters);

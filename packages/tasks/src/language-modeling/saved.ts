@@ -67,7 +67,7 @@ export function decodeLanguageModel(bytes: Uint8Array): LoadedLanguageModel {
     return { ...build(checkpoint.config, checkpoint.parameters), checkpoint };
   }
   if (metadata.get('version') !== version) {
-    throw damaged('the version must be known', version, String(metadata.get('version')));
+    throw damaged('the version must be known', version, metadata.get('version') ?? 'none');
   }
   return { ...build(parse(metadata.get('content') ?? ''), tensors), checkpoint: null };
 }
@@ -107,5 +107,6 @@ function build(
 }
 
 function damaged(rule: string, expected: string, got: string): FormatError {
-  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got });
+  const advice = 'Use another copy of the file, or another file.';
+  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got, advice });
 }
