@@ -43,7 +43,7 @@ async function compile(variantFlags: readonly string[]): Promise<Uint8Array> {
   const { commands, Exit } = await import('@yowasp/clang');
   const args = [...flags, ...variantFlags, 'kernels.c', '-o', 'kernels.wasm'];
   try {
-    const files = (await commands['clang'](args, sources, { fetchProgress: () => {} })) as Record<string, Uint8Array>;
+    const files = (await commands['clang'](args, sources)) as Record<string, Uint8Array>;
     return files['kernels.wasm']!;
   } catch (error) {
     // Clang has printed its diagnostics; the object itself would print every source file.
@@ -60,9 +60,17 @@ function replace(file: URL, text: string): void {
 }
 
 async function build(): Promise<void> {
+  console.log('compiling the kernels (once, about 15 s)');
+  const print = console.log;
+  // The compiler prints how far it has read itself, whatever `fetchProgress` says; its diagnostics go the same way.
+  console.log = (line: string) => {
+    if (!/: fetched \d+%/.test(line)) print(line);
+  };
   const modules = await Promise.all(
     Object.entries(variants).map(async ([name, variantFlags]) => [name, await compile(variantFlags)] as const),
-  );
+  ).finally(() => {
+    console.log = print;
+  });
   mkdirSync(new URL('.', target), { recursive: true });
   const constants = modules.map(
     ([name, module]) => `export const ${name}: string =\n  '${Buffer.from(module).toString('base64')}';\n`,
@@ -75,7 +83,6 @@ async function build(): Promise<void> {
       `export const signatures: Readonly<Record<string, string>> = {\n${lines.join('')}};\n`,
   );
   replace(target, constants.join('\n'));
-  for (const [name, module] of modules) console.log(`kernels, ${name}: ${module.length} bytes`);
 }
 
 const fresh = (file: URL): boolean => existsSync(file) && readFileSync(file, 'utf8').slice(0, 200).includes(hash);

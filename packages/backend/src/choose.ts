@@ -40,6 +40,15 @@ async function attempt(engine: Engine): Promise<Attempt> {
 function checkNames(where: string, names: readonly string[], engines: readonly Engine[]): void {
   const known = engines.map(engine => engine.name as string);
   const expected = known.map(name => `'${name}'`).join(' | ');
+  if (!Array.isArray(names)) {
+    throw new ArgumentError({
+      where,
+      rule: 'prefer must be an array',
+      expected,
+      got: String(names),
+      advice: "Write `prefer: ['cpu']`.",
+    });
+  }
   if (names.length === 0) {
     throw new ArgumentError({ where, rule: 'prefer must name at least one engine', expected, got: '[]' });
   }

@@ -27,6 +27,11 @@ describe('start', () => {
     }
   });
 
+  it('wants an array', async () => {
+    const started = start({ prefer: 'cpu' as never });
+    await expect(started).rejects.toThrow(/start: prefer must be an array, .* got cpu\. Write/);
+  });
+
   it('says what was refused before the engine it took, and why', async () => {
     const report = await start({ prefer: ['cuda', 'webgpu', 'cpu'] });
     expect(report.engine).toBe('cpu');

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ResourceError, ShapeError } from './errors.ts';
+import { ArgumentError, ResourceError, ShapeError } from './errors.ts';
 import { type Parameters, select } from './module.ts';
 
 /** Gradients by the path of their parameter, each of its parameter's shape. The caller disposes them. */
@@ -81,7 +81,7 @@ function withCleanTape<Result>(body: (outliving: tf.Tensor[], adopt: (tensor: tf
  *
  * @param parameters by path, from `parameters(model)` or a selection of it
  * @param body returns `loss`, a float32 scalar, and `aux`, any value; tensors in plain objects, arrays and Maps survive
- * @throws ShapeError when the loss is no float32 scalar
+ * @throws ArgumentError when `body` returns no `{ loss }`; ShapeError when the loss is no float32 scalar
  * @throws ResourceError when no gradients are registered, no parameter is trainable, or the loss depends on none that is
  */
 export function valueAndGrad<Aux = undefined>(
@@ -101,7 +101,15 @@ export function valueAndGrad<Aux = undefined>(
     const { value, grads } = tf.engine().gradients(
       () => {
         const result = body();
-        const { loss } = result;
+        const loss = result?.loss;
+        if (!(loss instanceof tf.Tensor)) {
+          throw new ArgumentError({
+            where: 'valueAndGrad',
+            rule: 'the function must return { loss }, or { loss, aux }, with a tensor as loss',
+            got: result instanceof tf.Tensor ? 'the tensor itself' : typeof result,
+            advice: 'Write `() => ({ loss })`; it cannot be async.',
+          });
+        }
         if (loss.rank !== 0 || loss.dtype !== 'float32') {
           throw new ShapeError({
             where: 'valueAndGrad',

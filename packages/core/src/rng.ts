@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from './check.ts';
-import { ArgumentError, FormatError } from './errors.ts';
+import { ArgumentError, FormatError, ResourceError } from './errors.ts';
 import { type Key, threefry } from './threefry.ts';
 
 /** Everything an `Rng` is: plain data, for checkpoints. */
@@ -135,6 +135,15 @@ export class Rng {
   }
 
   #tensor(shape: readonly number[], draw: () => number): tf.Tensor {
+    // Most models make their first tensor here. TensorFlow.js alone would say `No backend found in registry.`
+    if (tf.engine().backendNames().length === 0) {
+      throw new ResourceError({
+        where: 'Rng',
+        rule: 'an engine must be started before the first tensor is made',
+        got: 'none',
+        advice: 'Call `await start()` of @ostinato/backend/node or /browser first, or import a TensorFlow.js backend.',
+      });
+    }
     const values = new Float32Array(tf.util.sizeFromShape([...shape]));
     for (let i = 0; i < values.length; i++) values[i] = draw();
     return tf.tensor(values, [...shape], 'float32');

@@ -1,7 +1,14 @@
 import { expectNoLeak } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { ResourceError, ShapeError, stopGradient, type ValueAndGrad, valueAndGrad } from '../src/index.ts';
+import {
+  ArgumentError,
+  ResourceError,
+  ShapeError,
+  stopGradient,
+  type ValueAndGrad,
+  valueAndGrad,
+} from '../src/index.ts';
 
 const a = tf.variable(tf.tensor1d([1, 2]));
 const b = tf.variable(tf.tensor1d([3, 5]));
@@ -180,6 +187,16 @@ describe('valueAndGrad', () => {
       b.trainable = true;
     }
   });
+});
+
+it.each([
+  ['a tensor', () => tf.sum(a), 'got the tensor itself'],
+  ['a promise', async () => ({ loss: tf.sum(a) }), 'got object'],
+  ['nothing', () => undefined, 'got undefined'],
+])('valueAndGrad refuses %s as the result', (_, body, message) => {
+  const run = (): unknown => valueAndGrad(both, body as unknown as () => { loss: tf.Tensor });
+  expect(run).toThrow(ArgumentError);
+  expect(run).toThrow(`the function must return { loss }, or { loss, aux }, with a tensor as loss, ${message}`);
 });
 
 describe('stopGradient', () => {

@@ -222,8 +222,17 @@ describe('files and text', () => {
     const path = join(folder, 'damaged.safetensors');
     writeFileSync(path, bytes.subarray(0, 50));
     await expect(loadLanguageModel(path)).rejects.toThrow(/damaged\.safetensors/);
+    const missing = loadLanguageModel(join(folder, 'nowhere.safetensors'));
+    await expect(missing).rejects.toThrow(/loadLanguageModel: the file cannot be read, got '.*nowhere.*no such file/);
     expect(tf.memory().numTensors).toBe(before);
     expect(readFileSync(path)).toHaveLength(50);
+    model.dispose();
+  });
+
+  it('wants an array of prompts', async () => {
+    const model = build();
+    const pieces = generateText({ model, tokenizer, prompts: 'a' as never, rng: new Rng(1) });
+    await expect(pieces.next()).rejects.toThrow('prompts must be an array of texts, got string.');
     model.dispose();
   });
 

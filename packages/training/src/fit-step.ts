@@ -1,4 +1,12 @@
-import { type Gradients, type Parameters, type Rng, type State, stateTensors, valueAndGrad } from '@ostinato/core';
+import {
+  ArgumentError,
+  type Gradients,
+  type Parameters,
+  type Rng,
+  type State,
+  stateTensors,
+  valueAndGrad,
+} from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { globalNorm } from './clipping.ts';
 import type { NonFinite } from './fit-events.ts';
@@ -53,7 +61,16 @@ export async function tryStep<Carry extends State>({
   context,
 }: TryStepOptions<Carry>): Promise<ReadyStep<Carry> | { readonly nonFinite: NonFinite }> {
   const { value, gradients, aux } = valueAndGrad(optimizer.parameters, () => {
-    const { loss, ...rest } = lossOf(context);
+    const result = lossOf(context);
+    if (!(result?.loss instanceof tf.Tensor)) {
+      throw new ArgumentError({
+        where: 'fit',
+        rule: 'loss must return { loss }, with a tensor as loss',
+        got: (result as unknown) instanceof tf.Tensor ? 'the tensor itself' : typeof result,
+        advice: 'Write `loss: (batch, context) => ({ loss })`; it cannot be async.',
+      });
+    }
+    const { loss, ...rest } = result;
     return { loss, aux: rest };
   });
   let taken = false;

@@ -196,7 +196,15 @@ export async function* fit<Batch, Carry extends State = State>(
 }
 
 function checkOptions<Batch, Carry extends State>(options: FitOptions<Batch, Carry>): void {
-  const { steps, logEvery = 1, validate, checkpoint, earlyStopping, plateau } = options;
+  const { batches, steps, logEvery = 1, validate, checkpoint, earlyStopping, plateau } = options;
+  if (typeof batches?.next !== 'function') {
+    throw new ArgumentError({
+      where: 'fit',
+      rule: 'batches must have next()',
+      got: Array.isArray(batches) ? 'an array' : typeof batches,
+      advice: 'Give a source of @ostinato/data, a generator, or `array.values()`.',
+    });
+  }
   checkNumber('fit', 'steps', steps, { integer: true, min: 0 });
   checkNumber('fit', 'logEvery', logEvery, { integer: true, min: 1 });
   if (validate) checkNumber('fit', 'validate.every', validate.every, { integer: true, min: 1 });

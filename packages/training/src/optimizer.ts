@@ -40,8 +40,19 @@ export class Optimizer {
   /**
    * Trains exactly `parameters`, but for those that are frozen at the time of a step (`variable.trainable` is false): they get no
    * update, not even weight decay. The state begins as `transform.init` makes it.
+   *
+   * @throws ArgumentError when the arguments are no transform and no Map of parameters
    */
   constructor(transform: GradientTransform, parameters: Parameters) {
+    const advice = 'Write `new Optimizer(adam({ learningRate }), parameters(model))`.';
+    if (typeof transform?.init !== 'function' || typeof transform.update !== 'function') {
+      const rule = 'the first argument must be a gradient transform';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof transform, advice });
+    }
+    if (!(parameters instanceof Map)) {
+      const rule = 'the second argument must be a Map of parameters';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof parameters, advice });
+    }
     this.transform = transform;
     this.parameters = parameters;
     this.#state = transform.init(parameters);

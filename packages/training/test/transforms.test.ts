@@ -262,6 +262,16 @@ describe('globalNorm', () => {
 });
 
 describe('bad input', () => {
+  it.each([
+    ['no transform', undefined, new Map(), /first argument must be a gradient transform, got undefined.*new Optimizer/],
+    ['both the other way round', new Map(), adam({ learningRate }), /first argument must be a gradient transform/],
+    ['a model', adam({ learningRate }), new Variables([1], [2]), /second argument must be a Map.*parameters\(model\)/],
+  ])('is refused by Optimizer: %s', (_, transform, of, message) => {
+    const make = (): Optimizer => new Optimizer(transform as never, of as never);
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow(message);
+  });
+
   it('is refused before anything changes', () => {
     const model = new Variables([1, 2], [3]);
     const optimizer = new Optimizer(adam({ learningRate }), parameters(model));

@@ -46,6 +46,10 @@ export async function* generateText({
   ...sampling
 }: GenerateTextOptions): AsyncGenerator<TextPiece, void, undefined> {
   checkNumber('generateText', 'maximumTokens', maximumTokens, { integer: true, min: 1 });
+  if (!Array.isArray(prompts)) {
+    const rule = 'prompts must be an array of texts';
+    throw new ArgumentError({ where: 'generateText', rule, got: typeof prompts, advice: 'Write `prompts: [prompt]`.' });
+  }
   const encoded = prompts.map(prompt => tokenizer.encode(prompt));
   const empty = encoded.findIndex(ids => ids.length === 0);
   if (empty >= 0 || encoded.length === 0) {

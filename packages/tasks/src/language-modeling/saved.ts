@@ -83,7 +83,7 @@ export function decodeLanguageModel(
     return { ...build(checkpoint.config, checkpoint.parameters, recurrent), checkpoint };
   }
   if (metadata.get('version') !== version) {
-    throw damaged('the version must be known', version, String(metadata.get('version')));
+    throw damaged('the version must be known', version, metadata.get('version') ?? 'none');
   }
   return { ...build(parse(metadata.get('content') ?? ''), tensors, recurrent), checkpoint: null };
 }
@@ -141,5 +141,6 @@ function checkRecurrent(own: boolean, recurrent: RecurrentLayer | undefined): vo
 }
 
 function damaged(rule: string, expected: string, got: string): FormatError {
-  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got });
+  const advice = 'Use another copy of the file, or another file.';
+  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got, advice });
 }
