@@ -129,6 +129,12 @@ const called = new Set<string>();
   },
 });
 
+const run = native.team.run.bind(native.team);
+native.team.run = (name, ...rest) => {
+  called.add(name);
+  run(name, ...rest);
+};
+
 function both(body: () => tf.Tensor[], tolerance?: { absolute?: number; relative?: number }): void {
   expectClose(on('test-native', body), on('test-portable', body), tolerance);
 }
