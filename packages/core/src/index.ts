@@ -4,6 +4,7 @@ export { type CallOptions, Dropout, type DropoutLayerOptions } from './dropout.t
 export {
   ArgumentError,
   atPath,
+  type ErrorKind,
   type ErrorParts,
   FormatError,
   isOstinatoError,
