@@ -92,7 +92,7 @@ export function isOstinatoError(error: unknown, kind?: ErrorKind): error is Osti
 }
 
 /**
- * Runs `body`; an `OstinatoError` from it is rethrown with `segment` put before its path, so that the message names the
+ * Runs `body`; an `OstinatoError` from it goes on with `segment` put before its path, so that the message names the
  * place from the model's root (`layers.3.attention`).
  */
 export function atPath<Result>(segment: string, body: () => Result): Result {
@@ -100,9 +100,12 @@ export function atPath<Result>(segment: string, body: () => Result): Result {
     return body();
   } catch (error) {
     if (!isOstinatoError(error)) throw error;
-    const Kind = error.constructor as new (parts: ErrorParts) => OstinatoError;
-    const rethrown = new Kind({ ...error.parts, path: error.parts.path ? `${segment}.${error.parts.path}` : segment });
-    if (error.stack !== undefined) rethrown.stack = error.stack.replace(error.message, rethrown.message);
-    throw rethrown;
+    // In place: a subclass may be made from other arguments than the parts.
+    const { message } = error;
+    const path = error.parts.path ? `${segment}.${error.parts.path}` : segment;
+    (error as { parts: ErrorParts }).parts = { ...error.parts, path };
+    error.message = sentence(error.parts);
+    if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message);
+    throw error;
   }
 }

@@ -86,3 +86,23 @@ it('lets results and other errors through', () => {
     }),
   ).toThrow(other);
 });
+
+it('puts the path on errors of a subclass that is made from other arguments', () => {
+  class TooLong extends ShapeError {
+    readonly time: number;
+
+    constructor(time: number) {
+      super({ ...parts, got: `${time} steps` });
+      this.time = time;
+    }
+  }
+  const error = new TooLong(9);
+  expect(() =>
+    atPath('decoder', () => {
+      throw error;
+    }),
+  ).toThrow(error);
+  expect(error.message).toBe('decoder (LSTM.call): input must be [batch, time, inputSize], got 9 steps.');
+  expect(error.stack).toContain(error.message);
+  expect(error.time).toBe(9);
+});
