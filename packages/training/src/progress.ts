@@ -57,9 +57,9 @@ export class Progress {
     return { best: this.#best, badValidations: this.#badValidations, plateau };
   }
 
-  /** Goes on from `state`. Throws FormatError, before it changes, when it is no such state. */
+  /** Goes on from `state`; null is nothing yet. Throws FormatError, before it changes, when it is no such state. */
   restore(state: Json): void {
-    const { best = null, badValidations, plateau = null } = (state ?? {}) as Record<string, Json>;
+    const { best = null, badValidations, plateau = null } = (state ?? { badValidations: 0 }) as Record<string, Json>;
     if (!(best === null || typeof best === 'number') || !Number.isSafeInteger(badValidations)) {
       throw new FormatError({
         where: 'fit',
