@@ -163,6 +163,9 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
       for (let i = 0; i < 20; i++) hoard.push(tf.tidy(() => tf.add(tf.zeros([1 << 20]), 1)));
     };
     expect(exhaust).toThrow(MemoryLimitError);
+    const i = class i extends MemoryLimitError {}; // as a minifier leaves it
+    expect(new i({ where: '', rule: '' }).name).toBe('MemoryLimitError');
+    expect(new i({ where: '', rule: '' }).kind).toBe('ResourceError');
     expect(exhaust).toThrow(/the memory limit of 32\.0 MB is reached, expected room for \d+\.\d MB/);
     expect(held.dataSync()).toEqual(expected);
     tf.dispose(hoard);

@@ -68,14 +68,30 @@ describe('start', () => {
 });
 
 describe('listEngines', () => {
-  it('tries every engine and leaves the backend as it was', async () => {
+  it.each(['ostinato-cpu', 'cpu'])('leaves %s active', async backend => {
+    await start({ prefer: ['cpu'] });
+    await tf.setBackend(backend);
+    await listEngines();
+    expect(tf.getBackend()).toBe(backend);
+  });
+
+  it('leaves nothing active where nothing was, and TensorFlow.js chooses as ever', async () => {
+    Object.assign(tf.engine(), { backendName: undefined, backendInstance: null });
+    await listEngines();
+    expect(tf.getBackend()).toBeUndefined();
+    await start({ prefer: ['cuda'] }).catch(() => undefined);
+    expect(tf.getBackend()).toBeUndefined();
+    expect(tf.tidy(() => tf.scalar(2).square().dataSync()[0])).toBe(4);
+    expect(tf.getBackend()).toBeTruthy();
+  });
+
+  it('tries every engine', async () => {
     const candidates = await listEngines();
     expect(candidates.map(candidate => candidate.name)).toEqual([...engineNames]);
     const reasons = Object.fromEntries(candidates.map(({ name, available, reason }) => [name, { available, reason }]));
     expect(reasons['cpu']!.available).toBe(true);
     expect(reasons['tfjs-cpu']!.available).toBe(true);
     expect(reasons['cuda']).toMatchObject({ available: false, reason: expect.stringContaining('not built yet') });
-    expect(tf.getBackend()).toBe('cpu');
   });
 
   it('leaves no tensor behind', async () => {

@@ -80,7 +80,9 @@ export function checkNumber(where: string, name: string, value: number, range: N
     below < Infinity ? `< ${below}` : '',
   ].filter(Boolean);
   const kind = integer ? 'an integer' : 'a finite number';
-  throw new ArgumentError({ where, rule: `${name} must be ${[kind, ...bounds].join(' ')}`, got: String(value) });
+  const isText = typeof (value as unknown) === 'string';
+  const got = isText ? `the string ${JSON.stringify(value)}` : String(value);
+  throw new ArgumentError({ where, rule: `${name} must be ${[kind, ...bounds].join(' ')}`, got });
 }
 
 /**

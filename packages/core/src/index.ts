@@ -4,6 +4,7 @@ export { type CallOptions, Dropout, type DropoutLayerOptions } from './dropout.t
 export {
   ArgumentError,
   atPath,
+  type ErrorKind,
   type ErrorParts,
   FormatError,
   isOstinatoError,
@@ -33,7 +34,7 @@ export {
   uniform,
   zeros,
 } from './initializers.ts';
-export { Linear, type LinearOptions, linear, variable } from './linear.ts';
+export { initialParameter, Linear, type LinearOptions, linear, variable } from './linear.ts';
 export { isModule, Module, type Parameters, parameters, select } from './module.ts';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './normalization.ts';
 export { type FusedOp, hasKernel, runFused, runKernel } from './op.ts';

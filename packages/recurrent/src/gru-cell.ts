@@ -1,4 +1,4 @@
-import { type CallOptions, Dropout, LayerNorm, Module, Rng, type StepResult, variable } from '@ostinato/core';
+import { type CallOptions, Dropout, initialParameter, LayerNorm, Module, Rng, type StepResult } from '@ostinato/core';
 import { gruSequence } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { type CellOptions, checkSizes, checkStep, drops, type StateSizes } from './cell-options.ts';
@@ -76,11 +76,21 @@ export class GRUCell extends Module implements SequenceCell<GRUState> {
     this.resetAfter = resetAfter;
     const cell: CellShape = { hiddenSize, gates, mergedBiases: resetAfter ? 1 : 2 };
     const width = 3 * hiddenSize;
-    this.inputWeight = variable(inputInitializer([inputSize, width], rng.split('inputWeight'), cell));
-    this.recurrentWeight = variable(recurrentInitializer([hiddenSize, width], rng.split('recurrentWeight'), cell));
-    this.bias = bias ? variable(biasInitializer([width], rng.split('bias'), cell)) : null;
+    this.inputWeight = initialParameter('GRUCell.inputWeight', [inputSize, width], shape =>
+      inputInitializer(shape, rng.split('inputWeight'), cell),
+    );
+    this.recurrentWeight = initialParameter('GRUCell.recurrentWeight', [hiddenSize, width], shape =>
+      recurrentInitializer(shape, rng.split('recurrentWeight'), cell),
+    );
+    this.bias = bias
+      ? initialParameter('GRUCell.bias', [width], shape => biasInitializer(shape, rng.split('bias'), cell))
+      : null;
     this.recurrentBias =
-      bias && resetAfter ? variable(biasInitializer([width], rng.split('recurrentBias'), cell)) : null;
+      bias && resetAfter
+        ? initialParameter('GRUCell.recurrentBias', [width], shape =>
+            biasInitializer(shape, rng.split('recurrentBias'), cell),
+          )
+        : null;
     const norm = (size: number): LayerNorm | null => (layerNorm ? new LayerNorm({ size, bias: false }) : null);
     this.inputGateNorm = norm(2 * hiddenSize);
     this.inputCandidateNorm = norm(hiddenSize);

@@ -3,11 +3,11 @@ import {
   type CallOptions,
   checkNumber,
   Dropout,
+  initialParameter,
   LayerNorm,
   Module,
   Rng,
   type StepResult,
-  variable,
 } from '@ostinato/core';
 import { lstmSequence } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
@@ -89,12 +89,20 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
     this.stateSizes = { hidden: this.outputSize, cell: hiddenSize };
     const cell: CellShape = { hiddenSize, gates, mergedBiases: 2 };
     const width = 4 * hiddenSize;
-    this.inputWeight = variable(inputInitializer([inputSize, width], rng.split('inputWeight'), cell));
-    this.recurrentWeight = variable(recurrentInitializer([this.outputSize, width], rng.split('recurrentWeight'), cell));
+    this.inputWeight = initialParameter('LSTMCell.inputWeight', [inputSize, width], shape =>
+      inputInitializer(shape, rng.split('inputWeight'), cell),
+    );
+    this.recurrentWeight = initialParameter('LSTMCell.recurrentWeight', [this.outputSize, width], shape =>
+      recurrentInitializer(shape, rng.split('recurrentWeight'), cell),
+    );
     const drawBias = forgetBias === undefined ? biasInitializer : withForgetBias(biasInitializer, forgetBias);
-    this.bias = bias ? variable(drawBias([width], rng.split('bias'), cell)) : null;
+    this.bias = bias
+      ? initialParameter('LSTMCell.bias', [width], shape => drawBias(shape, rng.split('bias'), cell))
+      : null;
     this.projection = projectionSize
-      ? variable(inputInitializer([hiddenSize, projectionSize], rng.split('projection'), cell))
+      ? initialParameter('LSTMCell.projection', [hiddenSize, projectionSize], shape =>
+          inputInitializer(shape, rng.split('projection'), cell),
+        )
       : null;
     this.inputNorm = layerNorm ? new LayerNorm({ size: width, bias: false }) : null;
     this.recurrentNorm = layerNorm ? new LayerNorm({ size: width, bias: false }) : null;

@@ -1,4 +1,4 @@
-import { normal, parameters, Rng } from '@ostinato/core';
+import { normal, parameters, Rng, ShapeError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import {
@@ -209,6 +209,13 @@ describe('initial weights', () => {
     const lstm = new LSTM({ ...sizes, recurrentInitializer: normal(0), biasInitializer: normal(0, 2) });
     expect(moments(lstm.layers[0]!.forward.recurrentWeight).largest).toBe(0);
     expect(moments(lstm.layers[0]!.forward.bias!).variance).toBe(4);
+  });
+
+  it.each([RNNCell, LSTMCell, GRUCell])('are refused when an initializer of %s returns another shape', Cell => {
+    const wrong = (): tf.Tensor => tf.zeros([2, 2]);
+    for (const field of ['inputInitializer', 'recurrentInitializer', 'biasInitializer']) {
+      expect(() => new Cell({ ...sizes, [field]: wrong }), field).toThrow(ShapeError);
+    }
   });
 });
 

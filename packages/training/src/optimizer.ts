@@ -17,7 +17,10 @@ export interface OptimizerState {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** An update that is computed and not yet made. `commit` takes its tensors over, `discard` disposes them. */
+/**
+ * An update that is computed and not yet made. `commit` takes its tensors over, once, and throws ArgumentError when they are
+ * gone; `discard` disposes them, and does nothing when there is nothing left to dispose.
+ */
 export interface Proposal {
   /** What would be added to each parameter. */
   readonly updates: ReadonlyMap<string, tf.Tensor>;
@@ -87,9 +90,19 @@ export class Optimizer {
       parameters: this.parameters,
       step: this.#step,
     });
+    let ended: 'commit()' | 'discard()' | null = null;
     return {
       updates,
       commit: () => {
+        if (ended) {
+          throw new ArgumentError({
+            where: 'Proposal.commit',
+            rule: 'a proposal can be committed once',
+            got: `a commit after ${ended}`,
+            advice: 'Call propose() again.',
+          });
+        }
+        ended = 'commit()';
         for (const [path, update] of updates) {
           const parameter = this.parameters.get(path)!;
           const value = tf.add(parameter, update);
@@ -101,6 +114,8 @@ export class Optimizer {
         this.#step++;
       },
       discard: () => {
+        if (ended) return;
+        ended = 'discard()';
         tf.dispose([...updates.values()]);
         disposeTransformState(state);
       },

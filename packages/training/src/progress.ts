@@ -58,9 +58,13 @@ export class Progress {
     return { best: toJsonNumber(this.#best), badValidations: this.#badValidations, plateau };
   }
 
-  /** Goes on from `state`. Throws FormatError, before it changes, when it is no such state. */
+  /** Goes on from `state`; null is nothing yet. Throws FormatError, before it changes, when it is no such state. */
   restore(state: Json): void {
-    const { best: saved = null, badValidations, plateau = null } = (state ?? {}) as Record<string, Json>;
+    const {
+      best: saved = null,
+      badValidations,
+      plateau = null,
+    } = (state ?? { badValidations: 0 }) as Record<string, Json>;
     const best = fromJsonNumber(saved);
     if (best === undefined || !Number.isSafeInteger(badValidations)) {
       throw new FormatError({

@@ -118,12 +118,22 @@ export function chain(...transforms: readonly GradientTransform[]): GradientTran
     init: parameters => transforms.map(transform => transform.init(parameters)),
     update(gradients, state, context) {
       let current: Gradients = gradients;
-      const next = transforms.map((transform, i) => {
-        const result = transform.update(current, state[i]!, context);
+      const next: TransformState[] = [];
+      const disposeCurrent = (): void => {
         if (current !== gradients) tf.dispose([...current.values()]);
-        current = result.updates;
-        return result.state;
-      });
+      };
+      try {
+        for (const [i, transform] of transforms.entries()) {
+          const result = transform.update(current, state[i]!, context);
+          disposeCurrent();
+          current = result.updates;
+          next.push(result.state);
+        }
+      } catch (error) {
+        disposeCurrent();
+        disposeTransformState(next);
+        throw error;
+      }
       const updates = current === gradients ? cloneAll(gradients) : (current as Map<string, tf.Tensor>);
       return { updates, state: next };
     },

@@ -6,6 +6,7 @@ import {
   adamw,
   type Batches,
   type Checkpoint,
+  captureCheckpoint,
   chain,
   clipByGlobalNorm,
   constant,
@@ -305,6 +306,22 @@ describe('fit', () => {
       await reference.collect({ steps: 1 });
     }));
 
+  it('goes on from a checkpoint that was captured by hand, without progress', () =>
+    withRun(async run => {
+      const batches = new Source();
+      const validate = { every: 1, run: () => ({ error: 1 }) };
+      await run.collect({ steps: 1, batches });
+      const resume = await captureCheckpoint({
+        step: 1,
+        optimizer: run.optimizer,
+        average: run.average,
+        cursor: batches.state(),
+      });
+      expect(resume.progress).toBeNull();
+      const events = await run.collect({ resume, validate, earlyStopping: { metric: 'error', patience: 2 } });
+      expect(kinds(events)).toBe('start1 step2 validation2 step3 validation3 step4 validation4 checkpoint4 early');
+    }));
+
   it('stops when there are no more batches', () =>
     withRun(async run => {
       const two = [new Float32Array(12), new Float32Array(12)];
@@ -406,6 +423,9 @@ describe('bad input', () => {
       await expect(other.collect({ resume, batches: [new Float32Array(12)].values() })).rejects.toThrow(
         'must have restore()',
       );
+      await expect(other.collect({ resume: { ...resume, cursor: null } })).rejects.toThrow(
+        'Give captureCheckpoint { cursor: batches.state() }',
+      );
       other.dispose();
     }));
 
@@ -435,6 +455,14 @@ describe('bad input', () => {
 
 it('types any state', () => {
   const nested: FitOptions<number, readonly { hidden: tf.Tensor }[]>['state'] = undefined;
+  const withoutSome: Pick<FitOptions<number, State>, 'validate' | 'checkpoint'> = {
+    validate: undefined,
+    checkpoint: undefined,
+  };
+  expect(Object.keys(withoutSome)).toHaveLength(2);
+  const nameOf = (event: FitEvent): string =>
+    event.event === 'stopped' && event.reason === 'non-finite' ? event.nonFinite.path : '';
+  expect(nameOf({ event: 'stopped', step: 1, reason: 'steps' })).toBe('');
   const whatever: State | undefined = nested;
   expect(whatever).toBeUndefined();
   expect(constant(1)(0)).toBe(1);

@@ -20,6 +20,7 @@ import {
   masked,
   nadam,
   Optimizer,
+  oneCycle,
   radam,
   rmsprop,
   scaleBySchedule,
@@ -113,6 +114,26 @@ describe.each(Object.entries(all))('%s', (_, make) => {
     model.dispose();
   });
 
+  it('is made once: a second commit is refused, and discarding afterwards does nothing', () => {
+    const model = new Variables([1, 2], [3]);
+    const optimizer = new Optimizer(make(), parameters(model));
+    const gradients = gradientsOf({ a: [1, 1], b: [1] });
+    const proposal = optimizer.propose(gradients);
+    proposal.commit();
+    const after = valuesOf(model);
+    expect(() => proposal.commit()).toThrow('Proposal.commit: a proposal can be committed once');
+    proposal.discard();
+    expect(valuesOf(model)).toEqual(after);
+    optimizer.apply(gradients);
+    const refused = optimizer.propose(gradients);
+    refused.discard();
+    expect(() => refused.commit()).toThrow('after discard()');
+    expect(optimizer.step).toBe(2);
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    model.dispose();
+  });
+
   it('goes on from a saved state, to the bit', () =>
     expectNoLeak(() => {
       const first = new Variables([1, 2], [3]);
@@ -145,6 +166,24 @@ describe('order and selection', () => {
     expect(clipped![0]).toBeCloseTo(1 - 0.6, 5);
     expect(clipped![1]).toBeCloseTo(2 - 0.8, 5);
     expect(limited![0]).toBeCloseTo(1 - Math.SQRT1_2, 5);
+  });
+
+  it('frees what a chain has made when one of its later transforms throws', () => {
+    const failing: GradientTransform = {
+      init: () => ({}),
+      update: () => {
+        throw new Error('third');
+      },
+    };
+    const model = new Variables([1, 2], [3]);
+    const optimizer = new Optimizer(chain(clipByGlobalNorm(1), adam({ learningRate }), failing), parameters(model));
+    const gradients = gradientsOf({ a: [1, 1], b: [1] });
+    const before = tf.memory().numTensors;
+    expect(() => optimizer.propose(gradients)).toThrow('third');
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    model.dispose();
   });
 
   it('leaves a parameter without a gradient alone, weight decay and its count of steps included', () => {
@@ -302,6 +341,13 @@ describe('bad input', () => {
   });
 
   it.each([
+    () => adam({ learningRate: -1 }),
+    () => adam({ learningRate: '0.1' as unknown as number }),
+    () => adam({} as { learningRate: number }),
+    () => sgd({ learningRate: Number.NaN }),
+    () => sgd({ learningRate, momentum: 0.9, dampening: Number.NaN }),
+    () => sgd({ learningRate, momentum: 0.9, dampening: 2 }),
+    () => oneCycle({ peak: Number.NaN, steps: 10 }),
     () => adam({ learningRate, beta1: 1 }),
     () => adamw({ learningRate, weightDecay: -1 }),
     () => sgd({ learningRate, nesterov: true }),

@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, disposeState, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, disposeState, type Rng, type State } from '@ostinato/core';
 import { type GeneratedToken, generateBatch, type SamplingOptions } from '@ostinato/decoding';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
@@ -15,7 +15,7 @@ export interface GenerateTextOptions extends SamplingOptions {
   /** Texts that end a continuation, and are not in it. Default: none. */
   readonly stop?: readonly string[] | undefined;
   /** Needed unless the temperature is 0; row b draws from `rng.split(b)`. */
-  readonly rng?: Parameters<typeof generateBatch>[0]['rng'] | undefined;
+  readonly rng?: Rng | undefined;
   /** Ends the loop at the next token. */
   readonly signal?: AbortSignal | undefined;
 }
