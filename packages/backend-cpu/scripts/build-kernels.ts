@@ -47,7 +47,7 @@ async function compile(variantFlags: readonly string[]): Promise<Uint8Array> {
   const { commands, Exit } = await import('@yowasp/clang');
   const args = [...flags, ...variantFlags, 'kernels.c', '-o', 'kernels.wasm'];
   try {
-    const files = (await commands['clang'](args, sources, { fetchProgress: () => {} })) as Record<string, Uint8Array>;
+    const files = (await commands['clang'](args, sources)) as Record<string, Uint8Array>;
     return files['kernels.wasm']!;
   } catch (error) {
     // Clang has printed its diagnostics; the object itself would print every source file.
@@ -57,6 +57,9 @@ async function compile(variantFlags: readonly string[]): Promise<Uint8Array> {
 }
 
 async function build(): Promise<void> {
+  // Without arguments it only reads its own files, once for both variants. Clang itself would report the progress of that.
+  const { runLLVM } = await import('@yowasp/clang');
+  await runLLVM(undefined, {}, { fetchProgress: () => {} });
   const modules = await Promise.all(
     Object.entries(variants).map(async ([name, variantFlags]) => [name, await compile(variantFlags)] as const),
   );
