@@ -61,16 +61,12 @@ function replace(file: URL, text: string): void {
 
 async function build(): Promise<void> {
   console.log('compiling the kernels (once, about 15 s)');
-  const print = console.log;
-  // The compiler prints how far it has read itself, whatever `fetchProgress` says; its diagnostics go the same way.
-  console.log = (line: string) => {
-    if (!/: fetched \d+%/.test(line)) print(line);
-  };
+  // Without arguments it only reads its own files, once for both variants. Clang itself would report the progress of that.
+  const { runLLVM } = await import('@yowasp/clang');
+  await runLLVM(undefined, {}, { fetchProgress: () => {} });
   const modules = await Promise.all(
     Object.entries(variants).map(async ([name, variantFlags]) => [name, await compile(variantFlags)] as const),
-  ).finally(() => {
-    console.log = print;
-  });
+  );
   mkdirSync(new URL('.', target), { recursive: true });
   const constants = modules.map(
     ([name, module]) => `export const ${name}: string =\n  '${Buffer.from(module).toString('base64')}';\n`,

@@ -154,6 +154,19 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
     tf.dispose([parts, others]);
   });
 
+  it('copies a part of its own memory that a kernel returns', () => {
+    const a = tf.add(tensor(1, [8]), 0);
+    const backend = tf.backend() as OstinatoCpuBackend;
+    const expected = a.dataSync();
+    const address = backend.addressOf(a) as number;
+    const part = new Float32Array(backend.kernelMemory.buffer, address, 8);
+    expect([...part]).toEqual([...expected]);
+    const b = tf.engine().makeTensor(part, [8], 'float32', backend);
+    part.fill(9); // as the next owner of this memory would
+    expect(b.dataSync()).toEqual(expected);
+    tf.dispose([a, b]);
+  });
+
   it('throws a typed error at the limit and leaves everything usable', () => {
     const held = tf.add(tensor(1, [1000]), 0);
     const expected = held.dataSync();

@@ -147,6 +147,22 @@ describe('evaluate', () => {
     model.dispose();
   });
 
+  it('reads streams of uneven length to the end of the text, and not beyond', async () => {
+    const model = new LanguageModel({ ...sizes, rng: new Rng(5) });
+    const short = text.subarray(0, 12); // 11 predictions, of which streams of 3, 3, 3 and 2
+    let sum = 0;
+    for (const start of [0, 3, 6, 9]) {
+      const { nats, tokens } = await evaluate(model, short.subarray(start, start + 4));
+      sum += nats * tokens;
+    }
+    for (const windowLength of [1, 2, 200]) {
+      const { nats, tokens } = await evaluate(model, short, { streams: 4, windowLength });
+      expect(tokens).toBe(11);
+      expect(nats).toBeCloseTo(sum / 11, 5);
+    }
+    model.dispose();
+  });
+
   it('stops when asked to, refuses what has no loss, and leaves nothing behind', async () => {
     const model = new LanguageModel(sizes);
     const before = tf.memory().numTensors;
@@ -255,6 +271,21 @@ describe('files and text', () => {
     const foreign = generateText({ model, tokenizer, prompts: ['xyz'], rng: new Rng(1) });
     await expect(foreign.next()).rejects.toThrow(/"x"/);
     await expect(generateText({ model, tokenizer, prompts: [''], rng: new Rng(1) }).next()).rejects.toThrow(/token/);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  it('ends at the next token when the signal says so, and leaves nothing behind', async () => {
+    const model = build();
+    const before = tf.memory().numTensors;
+    const controller = new AbortController();
+    const { signal } = controller;
+    let pieces = 0;
+    for await (const { finished } of generateText({ model, tokenizer, prompts: ['a'], rng: new Rng(1), signal })) {
+      expect(finished).toBeNull();
+      if (++pieces === 3) controller.abort();
+    }
+    expect(pieces).toBe(3);
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
   });

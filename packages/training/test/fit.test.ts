@@ -322,6 +322,32 @@ describe('fit', () => {
       expect(kinds(events)).toBe('start1 step2 validation2 step3 validation3 step4 validation4 checkpoint4 early');
     }));
 
+  it('updates the average after every step', () =>
+    withRun(async run => {
+      const before = [...run.model.weight.dataSync()];
+      await run.collect({ steps: 1 });
+      const after = [...run.model.weight.dataSync()];
+      expect(after).not.toEqual(before);
+      const average = run.average.state().get('weight')!.dataSync();
+      after.forEach((value, i) => {
+        expect(average[i]).toBeCloseTo(0.8 * before[i]! + 0.2 * value, 6);
+      });
+    }));
+
+  it('leaves a plateau as it was when the batches refuse to go on', () =>
+    withRun(async run => {
+      const options = { rate: 0.1, patience: 0 };
+      const validate = { every: 1, run: () => ({ error: 1 }) };
+      await run.collect({ steps: 3, validate, plateau: { metric: 'error', schedule: new Plateau(options) } });
+      const resume = { ...run.saved.at(-1)!, cursor: 'x' };
+      const schedule = new Plateau(options);
+      const before = schedule.state();
+      await expect(run.collect({ resume, validate, plateau: { metric: 'error', schedule } })).rejects.toThrow(
+        'state must be an integer',
+      );
+      expect(schedule.state()).toEqual(before);
+    }));
+
   it('stops when there are no more batches', () =>
     withRun(async run => {
       const two = [new Float32Array(12), new Float32Array(12)];

@@ -1,3 +1,4 @@
+import '@tensorflow/tfjs'; // an engine for the tensors
 import { Linear, Module, parameters } from '@ostinato/core';
 import { adam, adamw, chain, clipByGlobalNorm, masked, Optimizer } from '@ostinato/training';
 
