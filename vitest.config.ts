@@ -9,5 +9,6 @@ export default defineConfig({
     setupFiles: ['./tests/setup.ts'],
     pool: 'forks',
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

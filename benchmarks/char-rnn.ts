@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { kernelInfo } from '@ostinato/backend-cpu';
 import { CharacterModel, randomTokens, stepFlops } from './character-model.ts';
+import { pytorch } from './peers/pytorch.ts';
 import { tfjsLayersStepByExtrapolation } from './peers/tfjs-layers.ts';
 import { type Benchmark, type Figures, fastest } from './report.ts';
 
@@ -35,7 +36,7 @@ async function ourStep(batch: number, repetitions: number): Promise<{ millisecon
 
 /**
  * One training step of the Lab 1 network (vocabulary 83, embedding 256, LSTM 1024, T 100) with batch 32 and 4: ours against
- * tfjs-layers on the better of the stock wasm and cpu backends.
+ * tfjs-layers on the better of the stock wasm and cpu backends, and PyTorch where there is one.
  */
 export const charRnn: Benchmark = async (report, { quick }) => {
   const figures: Figures = { kernels: kernelInfo() as unknown as Record<string, unknown> };
@@ -56,6 +57,11 @@ export const charRnn: Benchmark = async (report, { quick }) => {
     if (!quick) report(`batch ${batch}: tfjs-layers on cpu ${cpu.toFixed(0)} ms (from shorter windows)`);
     const ratio = Math.min(wasm, cpu) / milliseconds;
     report(`batch ${batch}: ${ratio.toFixed(1)} times faster than the better of them`);
+    const peer = await pytorch('char_rnn', kernelInfo().threads, [{ ...sizes, batch, time }]);
+    const torch = 'skipped' in peer ? null : peer.milliseconds[0]!;
+    report(
+      `batch ${batch}: ${torch === null ? (peer as { skipped: string }).skipped : `PyTorch ${torch.toFixed(0)} ms, ours takes ${(milliseconds / torch).toFixed(2)} of that`}`,
+    );
     Object.assign(figures, {
       [`batch${batch}Milliseconds`]: milliseconds,
       [`batch${batch}TokensPerSecond`]: (1000 * tokens) / milliseconds,
@@ -64,6 +70,8 @@ export const charRnn: Benchmark = async (report, { quick }) => {
       [`batch${batch}TfjsLayersWasmMilliseconds`]: wasm,
       [`batch${batch}TfjsLayersCpuMilliseconds`]: quick ? null : cpu,
       [`batch${batch}Ratio`]: ratio,
+      [`batch${batch}PytorchMilliseconds`]: torch,
+      [`batch${batch}OfPytorchTime`]: torch === null ? null : milliseconds / torch,
     });
   }
   return figures;

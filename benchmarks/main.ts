@@ -4,14 +4,20 @@ import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
+import { generate } from './generate.ts';
 import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
+import { matmul } from './matmul.ts';
+import { ops } from './ops.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
   'gradients-through-time': gradientsThroughTime,
   lab1,
+  matmul,
+  ops,
+  generate,
 };
 
 const { values: options, positionals } = parseArgs({

@@ -22,3 +22,9 @@ export async function fastest(repetitions: number, run: () => unknown, warmUp = 
   }
   return best;
 }
+
+/** Milliseconds of the fastest run among as many as fit so many milliseconds, at least three; two before are not counted. */
+export async function fastestWithin(budget: number, run: () => unknown): Promise<number> {
+  const once = await fastest(1, run, 1);
+  return Math.min(once, await fastest(Math.max(3, Math.min(200, Math.floor(budget / once))), run, 0));
+}

@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const executablePath = process.env['OSTINATO_CHROMIUM'] ?? '/usr/bin/chromium';
 const missing = !existsSync(executablePath);
-if (missing) console.warn(`tests/browser: skipped, there is no Chromium at ${executablePath} (set OSTINATO_CHROMIUM).`);
+const isRequired = Boolean(process.env['CI']);
+if (missing && !isRequired)
+  console.warn(`tests/browser: skipped, there is no Chromium at ${executablePath} (set OSTINATO_CHROMIUM).`);
 
 const reel = `X:1
 T:Test Reel
@@ -51,6 +53,10 @@ const listenAtTheDestination = `
   };
 `;
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
+
+it.runIf(missing && isRequired)('has a Chromium where CI is set', () => {
+  expect.fail(`there is no Chromium at ${executablePath}: install it, or set OSTINATO_CHROMIUM`);
+});
 
 describe.skipIf(missing)('the tunes page in Chromium', () => {
   let browser: Browser;

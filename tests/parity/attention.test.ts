@@ -112,6 +112,23 @@ describe.each(['cpu', 'ostinato-cpu'])('attention on %s', engine => {
     expect(allClose(found[1]!, found[0]!)).toMatchObject({ close: true });
   });
 
+  it('lets no NaN through a query that sees no key: neither its own nor that of its gradient', async () => {
+    await tf.setBackend(engine);
+    const [query, key, value, bias] = operands(4, 70);
+    const blind = tf.reshape(tf.tensor1d([0, 1, 0, 0], 'bool'), [4, 1]); // the second query
+    const hiding = tf.where(blind, -Infinity, bias);
+    const found = [0, Number.NaN].map(filler =>
+      tf
+        .grads((...[q, k, v, b]) => {
+          const output = scaledDotProductAttention({ query: q!, key: k!, value: v!, bias: b! });
+          return tf.sum(tf.mul(output, tf.where(blind, filler, tf.onesLike(output))));
+        })([tf.where(blind, filler, query), key, value, hiding])
+        .map(tensor => tensor.dataSync()),
+    );
+    expect(allClose(found[1]!, found[0]!)).toMatchObject({ close: true });
+    expect(found[1]!.every(values => values.every(Number.isFinite))).toBe(true);
+  });
+
   it('leaks neither tensors nor scratch memory', async () => {
     await tf.setBackend(engine);
     const values = operands(3, 5);

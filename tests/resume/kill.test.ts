@@ -86,6 +86,7 @@ describe('kill -9', () => {
       const run = join(folder, `killed-${kill}`);
       await killed([...train, '--out', run], rng.next() * 0.5 * milliseconds);
       const again = existsSync(join(run, 'checkpoint.safetensors')) ? ['--resume', run] : ['--out', run];
+      if (again[0] === '--out') rmSync(run, { recursive: true, force: true });
       execFileSync(
         process.execPath,
         [...cli, ...(again[0] === '--resume' ? ['train', 'music', ...again, '--json'] : [...train, ...again])],

@@ -1,19 +1,30 @@
+import { createRequire } from 'node:module';
 import { type EngineName, engineNames, type StartReport, start } from '@ostinato/backend/node';
 import { type Command, Option } from 'commander';
 import type { Output } from './output.ts';
 
-/** Options that every command takes. */
-export interface CommonOptions {
+/** How a command speaks. */
+export interface ReportOptions {
   readonly json: boolean;
-  readonly engine: EngineName | 'auto';
   readonly verbose: boolean;
 }
 
-/** Adds the options that every command takes. */
+/** Options of every command that computes. */
+export interface CommonOptions extends ReportOptions {
+  readonly engine: EngineName | 'auto';
+}
+
+/** Adds the options of every command that computes. */
 export function withCommonOptions(command: Command): Command {
+  return withReportOptions(command).addOption(
+    new Option('--engine <name>', 'what computes').choices(['auto', ...engineNames]).default('auto'),
+  );
+}
+
+/** Adds the options of how a command speaks. */
+export function withReportOptions(command: Command): Command {
   return command
     .option('--json', 'print events, one JSON object per line', false)
-    .addOption(new Option('--engine <name>', 'what computes').choices(['auto', ...engineNames]).default('auto'))
     .option('--verbose', 'print the stack of an error', false);
 }
 
@@ -34,9 +45,17 @@ export async function startEngine(output: Output, { engine }: CommonOptions): Pr
     candidates,
   });
   output.line(`engine  ${report.engine}: ${reason}`);
-  for (const refused of candidates.slice(0, -1)) output.line(`        not ${refused.name}: ${refused.reason}`);
   return report;
 }
 
-/** How the user calls this program: from a clone through pnpm, or by its name. */
-export const programName: string = import.meta.url.endsWith('.ts') ? 'pnpm ostinato' : 'ostinato';
+/** How the user calls this program again. In a clone that is pnpm, which npx fetches: a user may have only Node. */
+export const programName: string = nameOf(import.meta.url);
+
+function nameOf(url: string): string {
+  if (url.endsWith('.ts')) {
+    const { packageManager } = createRequire(url)('../../../package.json') as { readonly packageManager: string };
+    return `npx -y ${packageManager} ostinato`;
+  }
+  // npx runs what is not installed from a folder of this name in its cache.
+  return url.includes('/_npx/') ? 'npx @ostinato/cli' : 'ostinato';
+}

@@ -8,7 +8,11 @@ export interface Corpus {
   readonly documentStarts: Int32Array;
   /** Empty when nothing is held out. */
   readonly validation: Int32Array;
+  /** Whole documents in `validation`; 0 when it is the end of the text. */
+  readonly heldOutDocuments: number;
   readonly charactersPerToken: number;
+  /** Share of unknown tokens in `training` and `validation`; undefined when the tokenizer has none. */
+  readonly unknownShare: number | undefined;
 }
 
 /** Options of `tuneCorpus` and `textCorpus`. */
@@ -35,14 +39,37 @@ export function tuneCorpus({ text, tokenizer, validation, seed }: CorpusOptions)
   const parts = validation === 0 ? { train: pieces, validation: [] } : splitDocuments(pieces, { validation, seed });
   const { tokens, documentStarts } = concatenateDocuments(parts.train.map(piece => tokenizer.encode(piece)));
   const held = tokenizer.encode(parts.validation.join(''));
-  const charactersPerToken = text.length / (tokens.length + held.length);
-  return { training: tokens, documentStarts, validation: held, charactersPerToken };
+  return {
+    training: tokens,
+    documentStarts,
+    validation: held,
+    heldOutDocuments: parts.validation.length,
+    charactersPerToken: text.length / (tokens.length + held.length),
+    unknownShare: unknownShare(tokenizer, [tokens, held]),
+  };
 }
 
 /** One long text: its end is held out. */
 export function textCorpus({ text, tokenizer, validation }: CorpusOptions): Corpus {
   const ids = tokenizer.encode(text);
   const parts = validation === 0 ? { train: ids, validation: new Int32Array(0) } : splitTokens(ids, { validation });
-  const charactersPerToken = text.length / ids.length;
-  return { training: parts.train, documentStarts: Int32Array.of(0), validation: parts.validation, charactersPerToken };
+  return {
+    training: parts.train,
+    documentStarts: Int32Array.of(0),
+    validation: parts.validation,
+    heldOutDocuments: 0,
+    charactersPerToken: text.length / ids.length,
+    unknownShare: unknownShare(tokenizer, [ids]),
+  };
+}
+
+/** Share of the tokens that stand for what is not in the vocabulary; undefined when the tokenizer has no such token. */
+export function unknownShare({ unknownId }: Tokenizer, parts: readonly Int32Array[]): number | undefined {
+  if (unknownId === undefined) return undefined;
+  let [unknown, total] = [0, 0];
+  for (const ids of parts) {
+    total += ids.length;
+    for (const id of ids) if (id === unknownId) unknown++;
+  }
+  return unknown / total;
 }

@@ -1,5 +1,4 @@
-import { ArgumentError, FormatError, isOstinatoError, ShapeError } from '@ostinato/core';
-import { TokenizerError } from '@ostinato/tokenizers';
+import { ArgumentError, isOstinatoError } from '@ostinato/core';
 
 /** Exit codes of every command: 0 done, 1 failure, 2 bad input (options, files, text, checkpoints). */
 export const exitCodes = { done: 0, failure: 1, badInput: 2 } as const;
@@ -17,9 +16,9 @@ export function badInput(where: string, rule: string, got?: string, advice?: str
 /** The exit code and the one message for whatever a command threw. */
 export function explain(error: unknown): { code: number; message: string } {
   const message = error instanceof Error ? error.message : String(error);
-  const isBadInput =
-    [ArgumentError, FormatError, ShapeError].some(kind => error instanceof kind) || error instanceof TokenizerError;
-  if (isBadInput) return { code: exitCodes.badInput, message };
+  // By kind rather than class: there may be more than one copy of a package.
+  const kinds = ['ArgumentError', 'FormatError', 'ShapeError', 'TokenizerError'] as const;
+  if (kinds.some(kind => isOstinatoError(error, kind))) return { code: exitCodes.badInput, message };
   if (isOstinatoError(error)) return { code: exitCodes.failure, message };
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   if (typeof code === 'string' && typeof path === 'string') return { code: exitCodes.failure, message };

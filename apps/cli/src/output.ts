@@ -31,7 +31,7 @@ export function createOutput({
   json: boolean;
   stream?: NodeJS.WriteStream;
 }): Output {
-  const live = !json && stream.isTTY === true;
+  const live = !json && stream.isTTY === true && stream.columns !== 0; // some terminals claim a width of 0
   const updating = live ? createLogUpdate(stream) : null;
   const write = (text: string): void => {
     stream.write(text);

@@ -18,12 +18,13 @@ function check(text: string, kind: string, value: number, { min, max, above, bel
     value < (below ?? Infinity);
   if (fits) return value;
   const bounds = [
-    min === undefined ? '' : `≥ ${min}`,
-    above === undefined ? '' : `> ${above}`,
-    max === undefined ? '' : `≤ ${max}`,
-    below === undefined ? '' : `< ${below}`,
+    min === undefined ? '' : `at least ${min}`,
+    above === undefined ? '' : `above ${above}`,
+    max === undefined ? '' : `at most ${max}`,
+    below === undefined ? '' : `below ${below}`,
   ].filter(Boolean);
-  throw new InvalidArgumentError(`It must be ${[kind, ...bounds].join(' ')}.`);
+  // `a number above 0, at most 1`
+  throw new InvalidArgumentError(`It must be ${[kind, bounds.join(', ')].join(' ').trim()}.`);
 }
 
 /** A parser for an option that is an integer inside `bounds`. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs-core';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
 import { addEngines } from './commands/engines.ts';
@@ -8,6 +9,7 @@ import { addGenerate } from './commands/generate.ts';
 import { addStart } from './commands/start.ts';
 import { addTrain } from './commands/train.ts';
 import { exitCodes, explain } from './failure.ts';
+import { endWithOutput } from './interrupt.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
 
@@ -38,6 +40,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const sayError = (message: string, code: number): void => {
     if (asked('--json')) process.stdout.write(`${JSON.stringify({ event: 'error', message, code })}\n`);
   };
+  endWithOutput();
+  tf.enableProdMode(); // or the stock backend advertises another package; errors are thrown as before
   try {
     await program().parseAsync(args, { from: 'user' });
     return exitCodes.done;

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '@ostinato/weights/node';
@@ -19,11 +19,14 @@ export interface LogEntry {
   readonly [field: string]: unknown;
 }
 
+/** The name of a run's checkpoint in its folder. */
+export const checkpointName = 'checkpoint.safetensors';
+
 /** The files of a run folder, whether they exist or not. */
 export function runFolder(path: string): RunFolder {
   return {
     path,
-    checkpoint: join(path, 'checkpoint.safetensors'),
+    checkpoint: join(path, checkpointName),
     log: join(path, 'log.jsonl'),
     lossCurve: join(path, 'loss.svg'),
   };
@@ -37,7 +40,7 @@ export function freshFolder(name: string, root = 'runs'): RunFolder {
   }
 }
 
-/** The folder for `--out`. Throws when it holds a checkpoint, or is a file. Nothing is created. */
+/** The folder for `--out`: one that is not there yet, or is empty. Throws otherwise. Nothing is created. */
 export function emptyFolder(path: string): RunFolder {
   const folder = runFolder(path);
   if (existsSync(path) && !statSync(path).isDirectory()) {
@@ -49,6 +52,16 @@ export function emptyFolder(path: string): RunFolder {
       'the folder already holds a checkpoint, which would be overwritten',
       `'${path}'`,
       `Go on with --resume ${path}, or name another folder.`,
+    );
+  }
+  // Hidden files are no user's work, and may be what a killed process left of a checkpoint.
+  const [first] = existsSync(path) ? readdirSync(path).filter(name => !name.startsWith('.')) : [];
+  if (first !== undefined) {
+    throw badInput(
+      '--out',
+      'the folder must be empty or not there yet',
+      `'${path}', which holds '${first}'`,
+      'Name another folder.',
     );
   }
   return folder;

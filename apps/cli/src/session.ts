@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { ArgumentError, Rng } from '@ostinato/core';
 import { LanguageModel, type LanguageModelConfig } from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel } from '@ostinato/tasks/language-modeling/node';
@@ -6,7 +6,7 @@ import { CharacterTokenizer, type Tokenizer, WordTokenizer } from '@ostinato/tok
 import { bundled } from './bundled.ts';
 import { type Corpus, textCorpus, tuneCorpus } from './corpus.ts';
 import { badInput } from './failure.ts';
-import { emptyFolder, findCheckpoint, freshFolder, runFolder } from './run-folder.ts';
+import { checkpointName, emptyFolder, findCheckpoint, freshFolder, runFolder } from './run-folder.ts';
 import { fingerprint, type RunRecord, readRecord, type Task } from './run-record.ts';
 import { usualPrompt } from './sample.ts';
 import { readInput } from './text-input.ts';
@@ -45,6 +45,18 @@ function readCorpus(text: string, tokenizer: Tokenizer, record: RunRecord): Corp
   );
 }
 
+/** Throws unless the text has a tune in ABC. */
+function checkTunes(path: string, text: string): void {
+  const missing = ['X', 'K'].filter(field => !new RegExp(`^${field}:`, 'm').test(text));
+  if (missing.length === 0) return;
+  throw badInput(
+    '--data',
+    'the file must hold tunes in ABC notation, each with the fields X: and K:',
+    `'${path}', which has no line that begins with ${missing.map(field => `${field}:`).join(' or ')}`,
+    'For other text use train language-model.',
+  );
+}
+
 /** Reads and checks what a fresh run needs. Nothing is written. */
 export async function freshSession(task: Task, options: TrainOptions): Promise<PreparedSession> {
   if (options.data === undefined && task !== 'music') throw badInput('--data', 'a text file is needed', 'none');
@@ -62,6 +74,7 @@ export async function freshSession(task: Task, options: TrainOptions): Promise<P
     throw badInput('--tied', '--embedding must equal --hidden', `${options.embedding} and ${options.hidden}`);
   }
   const text = await readInput('--data', path);
+  if (task === 'music') checkTunes(path, text);
   const tokenizer = trainTokenizer(text, options);
   const record: RunRecord = {
     task,
@@ -115,6 +128,9 @@ export async function resumedSession(
       if (checkpoint === null) {
         throw badInput('--resume', 'the file must be a checkpoint of a run', `'${path}', a model without its training`);
       }
+      if (basename(path) !== checkpointName) {
+        throw badInput('--resume', `the checkpoint must be ${checkpointName} in the folder of its run`, `'${path}'`);
+      }
       const record = readRecord(details);
       if (record.task !== task) throw badInput('--resume', `the run must be of ${task}`, record.task);
       checkAgreement(options, given, record, model.config);
@@ -131,10 +147,15 @@ export async function resumedSession(
       const data = given.has('data') ? resolve(options.data!) : record.data.path;
       const text = await readInput('--data', data);
       if (fingerprint(text) !== record.data.sha256) {
-        throw badInput('--resume', 'the data must be what the run began with', `'${data}', which has changed`);
+        throw badInput(
+          '--resume',
+          'the data must be what the run began with',
+          `'${data}', which is another file than the run was trained on`,
+          'Name the file of the run with --data, or begin a new run.',
+        );
       }
       const corpus = readCorpus(text, tokenizer, renewed);
-      return { model, tokenizer, corpus, record: renewed, folder: runFolder(options.resume!), checkpoint };
+      return { model, tokenizer, corpus, record: renewed, folder: runFolder(dirname(path)), checkpoint };
     },
   };
 }

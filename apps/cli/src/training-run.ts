@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { NonFiniteError, Rng } from '@ostinato/core';
 import { describeLanguageModel, type LanguageModel, trainLanguageModel } from '@ostinato/tasks/language-modeling';
 import type { Tokenizer } from '@ostinato/tokenizers';
-import type { Checkpoint, Json, NonFinite } from '@ostinato/training';
+import type { Checkpoint, Json, NonFinite, StepEvent } from '@ostinato/training';
 import { saveCheckpoint } from '@ostinato/training/node';
 import type { Corpus } from './corpus.ts';
 import { writeLossPlot } from './loss-plot.ts';
@@ -57,10 +57,21 @@ export async function runTraining(session: Session, { output, signal, timeLimit 
   const tokensPerStep = batchSize * windowLength;
   const steps = record.training.steps;
   const first = checkpoint?.step ?? 0;
-  let recent: number[] = [];
+  let recent: StepEvent[] = [];
   let validationLoss = log.findLast(entry => entry.event === 'validation')?.['validationLoss'] as number | undefined;
   let reason: RunResult['reason'] = 'finished';
   let step = first;
+
+  /** Reports the steps since the last report. */
+  const report = async (): Promise<void> => {
+    const { learningRate, gradientNorm } = recent.at(-1)!;
+    const loss = recent.reduce((sum, event) => sum + event.loss, 0) / recent.length;
+    recent = [];
+    const { charactersPerSecond } = clock;
+    await note({ event: 'step', step, loss, validationLoss, charactersPerSecond, learningRate, gradientNorm });
+    const secondsLeft = clock.secondsLeft(step - first, steps - step);
+    output.progress(progressText({ step, steps, loss, validationLoss, charactersPerSecond, secondsLeft }));
+  };
 
   const { signal: stop, release } = withTimeLimit(signal, timeLimit);
   const save = async (saved: Checkpoint): Promise<void> => {
@@ -83,16 +94,10 @@ export async function runTraining(session: Session, { output, signal, timeLimit 
     for await (const event of events) {
       step = event.step;
       if (event.event === 'step') {
-        recent.push(event.loss);
+        recent.push(event);
         clock.count(corpus.charactersPerToken * tokensPerStep);
         if (step % logEvery === 0 || step === first + 1 || step === steps) {
-          const loss = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-          recent = [];
-          const { charactersPerSecond } = clock;
-          const { learningRate, gradientNorm } = event;
-          await note({ event: 'step', step, loss, validationLoss, charactersPerSecond, learningRate, gradientNorm });
-          const secondsLeft = clock.secondsLeft(step - first, steps - step);
-          output.progress(progressText({ step, steps, loss, validationLoss, charactersPerSecond, secondsLeft }));
+          await report();
         }
         if (sample > 0 && step % sample === 0 && step < steps && !stop.aborted) {
           clock.pause();
@@ -105,9 +110,10 @@ export async function runTraining(session: Session, { output, signal, timeLimit 
       } else if (event.event === 'checkpoint') {
         output.event({ event: 'checkpoint', step, path: folder.checkpoint });
       } else if (event.event === 'stopped') {
+        if (recent.length > 0 && !event.nonFinite) await report();
         output.settle();
         await writeLossPlot(folder, log, title);
-        if (event.nonFinite) throw diverged(event.nonFinite, step, folder);
+        if (event.nonFinite) throw diverged(event.nonFinite, step, session);
         reason = event.reason === 'steps' ? 'finished' : signal.aborted ? 'interrupted' : 'time';
       }
     }
@@ -117,12 +123,14 @@ export async function runTraining(session: Session, { output, signal, timeLimit 
   return { step, reason, log };
 }
 
-function diverged({ kind, path }: NonFinite, step: number, { path: folder }: RunFolder): NonFiniteError {
+function diverged({ kind, path }: NonFinite, step: number, { folder, record }: Session): NonFiniteError {
+  const kept = step === 0 ? '' : `The state before is kept in ${folder.path}. `;
+  const clip = record.training.clipNorm === 0 ? 'clip gradients (--clip-norm 1)' : 'a smaller --clip-norm';
   return new NonFiniteError({
     where: 'train',
-    rule: `the ${[kind, path].filter(Boolean).join(' of ')} must be finite`,
+    rule: `the ${kind === 'norm' ? 'norm of the gradients' : [kind, path].filter(Boolean).join(' of ')} must be finite`,
     got: `NaN or infinity after step ${step}`,
-    advice: `${step === 0 ? '' : `The state before is kept in ${folder}. `}Train with a smaller --learning-rate or a smaller --clip-norm.`,
+    advice: `${kept}Train with a smaller --learning-rate, or ${clip}.`,
   });
 }
 

@@ -32,6 +32,18 @@ export function shareOfValid(tunes: readonly Tune[]): number {
   return tunes.filter(tune => validateTune(tune).valid).length / Math.max(1, tunes.length);
 }
 
+/** A line for every tune with a problem: the first of its problems, those that make it invalid before others. */
+export function problemLines(tunes: readonly Tune[]): string[] {
+  return tunes.flatMap((tune, index) => {
+    const { valid, problems } = validateTune(tune);
+    const [first] = [...problems].sort((a, b) => Number(a.kind === 'bar') - Number(b.kind === 'bar'));
+    if (first === undefined) return [];
+    const line = first.line === undefined ? '' : `line ${first.line}: `;
+    const more = problems.length === 1 ? '' : ` (and ${problems.length - 1} more)`;
+    return [`tune ${index + 1} ${valid ? 'has an uneven bar' : 'is not valid'}: ${line}${first.message}${more}`];
+  });
+}
+
 /**
  * Writes the tunes, each file whole or not at all.
  *

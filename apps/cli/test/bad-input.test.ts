@@ -13,7 +13,10 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'latin1.abc'), Buffer.from([0x54, 0x3a, 0xe9, 0x0a]));
   writeFileSync(join(folder, 'short.abc'), 'X:1\nK:D\nD');
   writeFileSync(join(folder, 'foreign.abc'), 'X:1\nT:Ωmega\nK:D\nDEFG|\n');
+  writeFileSync(join(folder, 'prose.txt'), 'Once upon a time there was a tune. '.repeat(20));
   mkdirSync(join(folder, 'empty-run'));
+  mkdirSync(join(folder, 'thesis'));
+  writeFileSync(join(folder, 'thesis/log.jsonl'), 'my log');
   const trained = await cli(['train', 'music', '--data', 'tunes.abc', ...tiny, '--steps', '5', '--out', 'run'], folder);
   expect(trained.stderr).toBe('');
   const bytes = readFileSync(join(folder, 'run/checkpoint.safetensors'));
@@ -34,9 +37,9 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ['an unknown command', ['sing'], /unknown command 'sing'/],
     ['an unknown option', ['train', 'music', '--speed', '3'], /unknown option '--speed'/],
     ['a number that is none', ['train', 'music', '--steps', 'many'], /--steps.*must be an integer/],
-    ['a number out of range', ['train', 'music', '--dropout', '1'], /--dropout.*must be a number ≥ 0 < 1/],
+    ['a number out of range', ['train', 'music', '--dropout', '1'], /--dropout.*must be a number at least 0, below 1/],
     ['an unknown cell', ['train', 'music', '--cell', 'elman'], /--cell.*lstm, gru, rnn/],
-    ['an unknown engine', ['engines', '--engine', 'metal'], /--engine.*cuda, webgpu, cpu/],
+    ['an unknown engine', ['bench', '--engine', 'metal'], /--engine.*cuda, webgpu, cpu/],
     [
       'a tied output of other sizes',
       [...train, '--tied', '--hidden', '8', '--embedding', '4'],
@@ -46,9 +49,9 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ['text without data', ['train', 'language-model'], /--data: a text file is needed/],
     ['a missing file', [...train, '--data', 'nowhere.abc'], /--data: no such file, got '.*nowhere.abc'/],
     ['a folder for a file', [...train, '--data', 'run'], /--data: must be a file/],
-    ['an empty file', [...train, '--data', 'empty.abc'], /must not be empty/],
+    ['an empty file', [...train, '--data', 'empty.abc'], /--data: the file must not be empty/],
     ['a blank file', [...train, '--data', 'blank.abc'], /must hold text/],
-    ['no UTF-8', [...train, '--data', 'latin1.abc'], /must be UTF-8, got the byte 0xe9 at offset 2/],
+    ['no UTF-8', [...train, '--data', 'latin1.abc'], /--data: the file must be UTF-8, got the byte 0xe9 at offset 2/],
     ['text shorter than a window', [...train, '--data', 'short.abc'], /shorter than a window of 16/],
     ['no run to resume', ['train', 'music', '--resume', 'nowhere'], /--resume: no such file or folder/],
     ['a run without a checkpoint', ['train', 'music', '--resume', 'empty-run'], /no checkpoint.safetensors/],
@@ -56,8 +59,23 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ['a damaged checkpoint', ['generate', '--model', 'damaged'], /damaged.*checksum/],
     ['half a checkpoint', ['evaluate', '--model', 'cut.safetensors', '--data', 'tunes.abc'], /cut.safetensors/],
     ['no checkpoint at all', ['generate', '--model', 'no-checkpoint.safetensors'], /no-checkpoint.safetensors/],
-    ['a prompt outside the vocabulary', ['generate', '--model', 'run', '--prompt', 'Ω'], /"Ω" \(U\+03A9\) at index 0/],
-    ['data outside the vocabulary', ['evaluate', '--model', 'run', '--data', 'foreign.abc'], /"Ω" \(U\+03A9\)/],
+    [
+      'a prompt outside the vocabulary',
+      ['generate', '--model', 'run', '--prompt', 'XΩ'],
+      /--prompt: .* "Ω" \(U\+03A9\) at line 1, column 2/,
+    ],
+    [
+      'data outside the vocabulary',
+      ['evaluate', '--model', 'run', '--data', 'foreign.abc'],
+      /--data: .* "Ω" \(U\+03A9\) at line 2, column 3/,
+    ],
+    ['text that is no ABC', [...train, '--data', 'prose.txt'], /--data: .* tunes in ABC .* begins with X: or K:/],
+    ['a folder with other files', ['train', 'music', ...tiny, '--out', 'thesis'], /--out: .* empty .* 'log.jsonl'/],
+    [
+      'other data than that of the run',
+      ['train', 'music', '--resume', 'run', '--steps', '9', '--data', 'short.abc'],
+      /another file than the run was trained on/,
+    ],
     ['an empty prompt', ['generate', '--model', 'run', '--prompt', ''], /a token to begin with/],
     ['a file that is there', ['generate', '--model', 'run', '--abc', 'tunes.abc'], /--abc.*not overwritten/],
     [
@@ -69,6 +87,7 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     const before = filesIn(folder);
     const outcome = await cli(args, folder);
     expect(outcome.stderr).toMatch(message);
+    expect(outcome.stdout).not.toContain('Ω');
     expect(outcome.stderr).not.toMatch(/^ {4}at /m);
     expect(outcome.code).toBe(2);
     expect(filesIn(folder)).toEqual(before);
@@ -101,5 +120,6 @@ it('stops with code 1 when training diverges, and saves nothing of that', async 
   const outcome = await cli(['train', 'music', ...args, '--out', 'diverged'], folder);
   expect(outcome.code).toBe(1);
   expect(outcome.stderr).toMatch(/must be finite/);
+  expect(outcome.stderr).toContain('clip gradients (--clip-norm 1)');
   expect(existsSync(join(folder, 'diverged'))).toBe(false);
 });

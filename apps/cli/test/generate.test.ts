@@ -74,7 +74,25 @@ describe('generate', () => {
   });
 });
 
+it('says which tunes have a problem, and why no MIDI file was written', async () => {
+  const args = ['generate', '--model', 'run', '--temperature', '0', '--tokens', '8'];
+  const outcome = await cli([...args, '--midi', 'none.mid'], folder);
+  expect(outcome.stdout).toMatch(/tune 1 is not valid: .*K: field/);
+  expect(outcome.stdout).toMatch(/tune 1 has no MIDI file: /);
+  const lines = events(await cli([...args, '--midi', 'none.mid', '--json'], folder));
+  expect(lines.find(line => line.event === 'text')).toMatchObject({ valid: false, problems: expect.any(Array) });
+  expect(lines.at(-1)).toMatchObject({ files: [], notWritten: [expect.stringContaining('no MIDI file')] });
+});
+
 describe('evaluate', () => {
+  it('leaves out tunes with characters that the model does not know, and counts them', async () => {
+    writeFileSync(join(folder, 'mixed.abc'), `${tune.repeat(3)}${tune.replace('A Tune', 'Ω')}`);
+    const args = ['evaluate', '--model', 'run', '--data', 'mixed.abc', '--tunes', '0'];
+    expect((await cli(args, folder)).stdout).toMatch(/left out +1 tune with characters/);
+    const result = events(await cli([...args, '--json'], folder)).at(-1)!;
+    expect(result).toMatchObject({ tokens: 3 * tune.length - 1, tunesLeftOut: 1 });
+  });
+
   it('ends with nats, bits per character, perplexity and the share of valid tunes', async () => {
     const args = [
       'evaluate',

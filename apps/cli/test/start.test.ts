@@ -1,7 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, launch, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,6 +30,33 @@ describe('start', () => {
     expect(second.stdout).toMatch(/step 2\/2 .* loss \d\.\d+ .* validation .* characters\/s .* left/);
     expect(second.stdout).toMatch(/after 2 steps: loss \d\.\d+, validation \d\.\d+/);
     expect(second.stdout).toContain('runs/start-2');
+    expect(second.stdout).not.toContain('not built yet');
+    expect(second.stderr).toBe('');
+  });
+
+  it('goes on after Ctrl-C to what it promises', async () => {
+    const { child, done } = launch(['start', '--seconds', '20', '--steps', '100', '--json'], folder);
+    child.stdout!.on('data', (text: Buffer) => {
+      if (/"event":"step"/.test(text.toString())) child.kill('SIGINT');
+    });
+    const last = events(await done).at(-1)!;
+    const place = 'runs/start-3';
+    expect(last).toMatchObject({ event: 'interrupted', folder: place });
+    expect(last['resume']).toMatch(/^npx -y pnpm@\S+ ostinato start --seconds 20 --resume runs\/start-3$/);
+
+    const steps = String((last['step'] as number) + 1);
+    const resume = ['start', '--seconds', '20', '--resume', place];
+    const resumed = await cli([...resume, '--steps', steps], folder);
+    expect(resumed.stderr).toBe('');
+    expect(resumed.stdout).toContain(`after ${steps} steps: loss`);
+    expect(existsSync(join(folder, place, 'tunes/tunes.html'))).toBe(true);
+    const before = filesIn(folder);
+
+    const again = await cli(resume, folder);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain(`has taken all its ${steps} steps`);
+    expect(again.stdout).toMatch(/train music --resume runs\/start-3 --steps \d+/);
+    expect(filesIn(folder)).toEqual(before);
   });
 });
 

@@ -91,7 +91,10 @@ describe('train music', () => {
     const outcome = await done;
     expect(outcome.code).toBe(0);
     const last = events(outcome).at(-1)!;
-    expect(last).toMatchObject({ event: 'interrupted', resume: 'ostinato train music --resume stopped' });
+    expect(last).toMatchObject({
+      event: 'interrupted',
+      resume: expect.stringMatching(/^npx -y pnpm@\S+ ostinato train music --resume stopped$/),
+    });
     expect(decodeCheckpoint(bytes('stopped')).step).toBe(last['step']);
     expect(filesIn(join(folder, 'stopped'))).toContain('loss.svg');
 
@@ -101,9 +104,25 @@ describe('train music', () => {
     expect(resumed.stdout).toContain(`goes on after step ${last['step']}`);
     expect(decodeCheckpoint(bytes('stopped')).step).toBe(Number(steps));
 
+    const log = readFileSync(join(folder, 'stopped/log.jsonl'), 'utf8').trim().split('\n');
+    expect(JSON.parse(log.at(-1)!)).toMatchObject({ step: Number(steps) });
+    const done2 = await cli(['train', 'music', '--resume', 'stopped'], folder);
+    expect(done2.code).toBe(0);
+    expect(done2.stdout).toContain(`nothing to train: the run has taken all its ${steps} steps`);
+
     const other = await cli(['train', 'music', '--resume', 'stopped', '--hidden', '32'], folder);
     expect(other.code).toBe(2);
     expect(other.stderr).toContain('--hidden comes from the checkpoint, expected 16, got 32');
+  });
+});
+
+describe('a closed pipe', () => {
+  it('stops quietly and saves', async () => {
+    const { child, done } = launch(['train', 'music', ...tiny, '--steps', '100000', '--out', 'piped'], folder);
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    const outcome = await done;
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    expect(decodeCheckpoint(bytes('piped')).step).toBeGreaterThan(0);
   });
 });
 
@@ -115,6 +134,7 @@ describe('train language-model', () => {
     const trained = await cli([...args, '--out', 'words', '--json'], folder);
     expect(trained.stderr).toBe('');
     expect(events(trained).at(-1)!['validationLoss']).toBeLessThan(1.5);
+    expect(events(trained).find(line => line.event === 'model')!['unknownShare']).toBe(0);
 
     const generated = await cli(
       ['generate', '--model', 'words', '--prompt', 'the cat', '--tokens', '5', '--temperature', '0', '--json'],
@@ -126,6 +146,10 @@ describe('train language-model', () => {
     const result = events(measured).at(-1)! as unknown as Record<string, number | string>;
     expect(result).toMatchObject({ event: 'result', perplexity: expect.any(Number) });
     expect(result['bitsPerCharacter']).toBeLessThan((result['nats'] as number) / Math.LN2);
+
+    writeFileSync(join(folder, 'other.txt'), 'the cat sat on the sofa . '.repeat(10));
+    const other = await cli(['evaluate', '--model', 'words', '--data', 'other.txt'], folder);
+    expect(other.stdout).toMatch(/unknown tokens +14\.\d+ % +\(bits per character are optimistic\)/);
 
     const music = await cli(['train', 'music', '--resume', 'words'], folder);
     expect(music.code).toBe(2);

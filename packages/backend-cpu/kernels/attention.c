@@ -46,6 +46,8 @@ INLINE void scale_floats(float *x, int size, float by) {
   for (; j < size; j++) x[j] *= by;
 }
 
+static const struct Team alone = {0, 1, 0};
+
 struct ForwardScratch {
   float *keys, *values, *queries, *tile, *weights, *largest, *sums;
 };
@@ -98,7 +100,8 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
   for (int k = 0, b = 0; k < reach; k += KEY_BLOCK, b++) {
     int keys = smaller(KEY_BLOCK, (few ? reach : seen) - k);
     if (few)
-      gemm(query, a->width, 1, key + (usize)k * a->width, 1, a->width, f->tile, KEY_BLOCK, block.rows, a->width, keys, 0, 0);
+      multiply(&alone, query, a->width, 1, key + (usize)k * a->width, 1, a->width, f->tile, KEY_BLOCK, block.rows, a->width,
+               keys, 0, 0);
     else
       multiply_packed(f->queries, f->keys + b * packed_right_size(a->width, KEY_BLOCK), f->tile, KEY_BLOCK, block.rows,
                       a->width, keys, 0);
@@ -116,8 +119,8 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
       }
     }
     if (few) {
-      gemm(f->tile, KEY_BLOCK, 1, value + (usize)k * a->value_width, a->value_width, 1, output, a->value_width, block.rows,
-           keys, a->value_width, 1, 0);
+      multiply(&alone, f->tile, KEY_BLOCK, 1, value + (usize)k * a->value_width, a->value_width, 1, output, a->value_width,
+               block.rows, keys, a->value_width, 1, 0);
     } else {
       pack_left_factor(f->tile, KEY_BLOCK, 1, f->weights, block.rows, keys);
       multiply_packed(f->weights, f->values + b * packed_right_size(KEY_BLOCK, a->value_width), output, a->value_width,
@@ -170,7 +173,7 @@ EXPORT void attention_forward(const float *query, const float *key, const float 
 struct BackwardScratch {
   float *deltas, *query_rows, *d_output_rows, *queries, *d_outputs;  // of all rows of a key head, packed both ways
   float *keys_across, *values_across, *keys;                         // of one block of keys
-  float *weights, *d_weights, *left;
+  float *clean, *weights, *d_weights, *left;                         // of one tile
 };
 
 static usize backward_layout(const struct Attention *a, struct BackwardScratch *f, float *base) {
@@ -184,6 +187,7 @@ static usize backward_layout(const struct Attention *a, struct BackwardScratch *
   f->keys_across = take(&cursor, packed_right_size(a->width, KEY_BLOCK));
   f->values_across = take(&cursor, packed_right_size(a->value_width, KEY_BLOCK));
   f->keys = take(&cursor, packed_right_size(KEY_BLOCK, a->width));
+  f->clean = take(&cursor, (usize)QUERY_BLOCK * larger(a->width, a->value_width));
   f->weights = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
   f->d_weights = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
   f->left = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
@@ -215,30 +219,39 @@ static void gradient_row(const struct Attention *a, float *s, float *d, const fl
   if (d_bias && !a->bias_key) *d_bias += sum_lanes(shared);
 }
 
-// Packs what the tiles of a key head share, and deltas.
-static void prepare_rows(const struct Attention *a, const struct BackwardScratch *f, usize first, const float *output,
-                         const float *d_output) {
-  const float *query = a->query + first * a->width;
-  output += first * a->value_width;
-  d_output += first * a->value_width;
-  for (int i = 0; i < group_rows(a); i++) {
-    float delta = 0.0f;
-    const float *o = output + (usize)i * a->value_width, *d = d_output + (usize)i * a->value_width;
-    vec sum = splat(0.0f);
-    int j = 0;
-    for (; j + W <= a->value_width; j += W) sum = multiply_add(load(o + j), load(d + j), sum);
-    for (; j < a->value_width; j++) delta += o[j] * d[j];
-    f->deltas[i] = delta + sum_lanes(sum);
+// Rows of queries or of their gradients; zeros for those that see no key, so that a NaN in them stays there.
+static void copy_sighted(const float *from, float *to, int rows, int width, const float *statistics) {
+  for (int i = 0; i < rows; i++, from += width, to += width) {
+    if (statistics[2 * i + 1] == 0.0f) zero_floats(to, width);
+    else copy_floats(to, from, width);
   }
+}
+
+INLINE float dot(const float *a, const float *b, int size) {
+  vec sum = splat(0.0f);
+  float rest = 0.0f;
+  int j = 0;
+  for (; j + W <= size; j += W) sum = multiply_add(load(a + j), load(b + j), sum);
+  for (; j < size; j++) rest += a[j] * b[j];
+  return rest + sum_lanes(sum);
+}
+
+// Packs what the tiles of a key head share, and makes deltas.
+static void prepare_rows(const struct Attention *a, const struct BackwardScratch *f, usize first, const float *output,
+                         const float *statistics, const float *d_output) {
+  int width = a->width, value_width = a->value_width;
   for (int b = 0; b < query_blocks(a); b++) {
     struct QueryBlock block = query_block(a, b);
-    const float *q = query + (usize)block.first * a->width, *d = d_output + (usize)block.first * a->value_width;
-    pack_left_factor(q, a->width, 1, f->query_rows + (usize)block.first * a->width, block.rows, a->width);
-    pack_left_factor(d, a->value_width, 1, f->d_output_rows + (usize)block.first * a->value_width, block.rows,
-                     a->value_width);
-    pack_right_factor(q, a->width, 1, f->queries + b * packed_right_size(QUERY_BLOCK, a->width), block.rows, a->width);
-    pack_right_factor(d, a->value_width, 1, f->d_outputs + b * packed_right_size(QUERY_BLOCK, a->value_width), block.rows,
-                      a->value_width);
+    usize row = first + block.first;
+    copy_sighted(a->query + row * width, f->clean, block.rows, width, statistics + 2 * row);
+    pack_left_factor(f->clean, width, 1, f->query_rows + (usize)block.first * width, block.rows, width);
+    pack_right_factor(f->clean, width, 1, f->queries + b * packed_right_size(QUERY_BLOCK, width), block.rows, width);
+    copy_sighted(d_output + row * value_width, f->clean, block.rows, value_width, statistics + 2 * row);
+    pack_left_factor(f->clean, value_width, 1, f->d_output_rows + (usize)block.first * value_width, block.rows, value_width);
+    pack_right_factor(f->clean, value_width, 1, f->d_outputs + b * packed_right_size(QUERY_BLOCK, value_width), block.rows,
+                      value_width);
+    for (int i = 0; i < block.rows; i++)
+      f->deltas[block.first + i] = dot(output + (row + i) * value_width, f->clean + i * value_width, value_width);
   }
 }
 
@@ -305,7 +318,7 @@ EXPORT void attention_backward(const float *query, const float *key, const float
     zero_floats(d_query + first_row * width, rows * width);
     zero_floats(d_key + first_key * width, (usize)key_time * width);
     zero_floats(d_value + first_key * value_width, (usize)key_time * value_width);
-    prepare_rows(&a, &f, first_row, output, d_output);
+    prepare_rows(&a, &f, first_row, output, statistics, d_output);
     for (int k = 0; k < seen; k += KEY_BLOCK) {
       int keys = smaller(KEY_BLOCK, seen - k);
       const float *block_keys = key + (first_key + k) * width, *block_values = value + (first_key + k) * value_width;

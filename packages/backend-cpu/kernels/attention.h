@@ -64,17 +64,16 @@ INLINE struct Row row_of(const struct Attention *a, int batch, int key_head, int
   return (struct Row){time, bias, row * a->key_time};
 }
 
-static const int lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-INLINE ivec lanes_below(int count) {
-  ivec bound = {0};
-  return *(const ivec *)lane_numbers < bound + count;
-}
+INLINE ivec lanes_below(int count) { return (ivec){LANES} < count - (ivec){0}; }
 
 // scale·s + bias of W keys from key j on, of which the row sees `count`: −∞ for those beyond.
 INLINE vec score_lanes(const struct Attention *a, const float *s, const float *bias, int j, int count) {
-  vec score = load(s + j) * splat(a->scale);
-  if (bias) score += a->bias_key ? load_lanes(bias + j, count - j) : load_splat(bias);
-  return count - j >= W ? score : choose(lanes_below(count - j), score, splat(-__builtin_inff()));
+  vec score = load(s + j) * splat(a->scale), least = splat(-__builtin_inff());
+  if (bias) {
+    vec added = a->bias_key ? load_lanes(bias + j, count - j) : load_splat(bias);
+    score = choose(added == least, least, score + added);  // hidden, even where the product is NaN
+  }
+  return count - j >= W ? score : choose(lanes_below(count - j), score, least);
 }
 
 // Dropout's factors, 0 or 1/(1 − rate), of the weights of one row from key `first` on: `count`, rounded up to whole vectors.

@@ -4,12 +4,12 @@
 
 INLINE uvec rotate_left(uvec x, int by) { return x << by | x >> (32 - by); }
 
-// The two words of W counters at once; every lane has its own counter in `first`, the counter's second word is 0.
+// The two words of W counters at once; every lane has its own counter in `first` and `second`.
 INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const unsigned keys[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
   uvec x = *first + keys[0], y = *second + keys[1];
-#pragma clang loop unroll(full)
+  UNROLL_ALL
   for (unsigned round = 0; round < 20; round++) {
     x += y;
     y = rotate_left(y, rotations[round % 8]) ^ x;
@@ -23,28 +23,24 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   *second = y;
 }
 
-// Which of the elements 2j … 2j + 2W − 1 are kept, as masks. Words 2j and 2j+1 are the outputs of counter (j mod 2³², ⌊j / 2³²⌋).
+// Which of the elements 2j … 2j + 2W − 1 are kept, as masks. Words 2j and 2j+1 are the outputs of counter (j, 2³¹), and beyond 32
+// bits of (j mod 2³², 2³¹ + 4·⌊j / 2³²⌋): other second words belong to `Rng`.
 struct Kept {
   ivec low, high;
 };
 INLINE struct Kept kept_lanes(unsigned long long j, ivec limit, unsigned key0, unsigned key1) {
-  uvec start = {0}, even = {0, 1, 2, 3}, odd = {0};
-  start += (unsigned)j;
-  even += start;
-  odd += (unsigned)(j >> 32);
-  odd -= (uvec)(even < start);  // a carry: the mask of a lane is −1
+  uvec start = (unsigned)j - (uvec){0}, even = (uvec){LANES} + start;
+  uvec carry = (uvec)(even < start) & 4;
+  uvec odd = carry + (0x80000000u + 4 * (unsigned)(j >> 32));
   threefry(key0, key1, &even, &odd);
   ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
-  return (struct Kept){__builtin_shufflevector(keep_even, keep_odd, 0, 4, 1, 5),
-                       __builtin_shufflevector(keep_even, keep_odd, 2, 6, 3, 7)};
+  return (struct Kept){__builtin_shufflevector(keep_even, keep_odd, LOW_TURNS),
+                       __builtin_shufflevector(keep_even, keep_odd, HIGH_TURNS)};
 }
 
 // An element is kept where u ≥ rate. u is a whole number of 2⁻²⁴, and so compared: a rate rounded to float32 would now and then
 // decide otherwise than the reference.
-INLINE ivec keep_limit(double rate) {
-  ivec limit = {0};
-  return limit + (int)__builtin_ceil(rate * 0x1p24);
-}
+INLINE ivec keep_limit(double rate) { return (int)__builtin_ceil(rate * 0x1p24) - (ivec){0}; }
 
 // output = input / (1 − rate) where the element is kept, else 0.
 EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
@@ -70,9 +66,7 @@ void dropout_factors(float *factors, unsigned long long first, int count, double
 
 // Random words of counters (0, 0), (1, 0), …, for tests against published answers.
 EXPORT void random_words(unsigned key0, unsigned key1, unsigned counter0, unsigned counter1, unsigned *words) {
-  uvec first = splat(0) == splat(1), second = first;
-  first += counter0;
-  second += counter1;
+  uvec first = counter0 - (uvec){0}, second = counter1 - (uvec){0};
   threefry(key0, key1, &first, &second);
   words[0] = first[0];
   words[1] = second[0];

@@ -3,9 +3,17 @@
 #include "gemm.h"
 #include "thin-product.h"
 
-// 6 rows × 2 vectors: 12 accumulators + 2 vectors of B + 1 broadcast of A fit the 16 registers that V8 uses.
+// Accumulators + vectors of B + 1 broadcast of A fit the registers: 16 of V8 and of AVX2, 32 of AVX-512 and NEON.
+#if W == 16
+#define TILE_ROWS 6
+#define TILE_VECTORS 4
+#elif defined(__aarch64__)
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#else
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
+#endif
 #define TILE_COLUMNS (W * TILE_VECTORS)
 // A panel of B (BLOCK_DEPTH × TILE_COLUMNS floats) stays in the first-level cache, a block of A in the second.
 #define BLOCK_DEPTH 512
@@ -14,7 +22,11 @@
 
 // LLVM would hoist the broadcasts of all rows out of the row loop, needing more than 16 registers; this keeps the products
 // of one row together.
+#if defined(__wasm__)
 #define PIN(row) __asm__ volatile("" : "+r"((row)[0]), "+r"((row)[1]))
+#else
+#define PIN(row)
+#endif
 
 // Rows are cut into groups of at most TILE_ROWS, of even height (8 = 4 + 4 rather than 6 + 2).
 struct Groups {
@@ -37,8 +49,14 @@ INLINE void pack_gathered_group(int rows, const float *const *a, int offset, flo
     for (int i = 0; i < rows; i++) packed[i] = a[i][offset + k];
 }
 
+#if TILE_ROWS == 8
+#define MORE_HEIGHTS(CALL) case 8: CALL(8); break; case 7: CALL(7); break;
+#else
+#define MORE_HEIGHTS(CALL)
+#endif
 #define FOR_HEIGHT(height, CALL) \
   switch (height) {              \
+    MORE_HEIGHTS(CALL)           \
     case 6: CALL(6); break;      \
     case 5: CALL(5); break;      \
     case 4: CALL(4); break;      \
@@ -65,10 +83,18 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
     int columns = smaller(TILE_COLUMNS, n - j);
     const float *source = b + j * b_column;
     if (columns == TILE_COLUMNS && b_column == 1) {
-      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS) {
-        store(packed, load(source));
-        store(packed + W, load(source + W));
-      }
+      for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
+        for (int v = 0; v < TILE_COLUMNS; v += W) store(packed + v, load(source + v));
+#if TILE_COLUMNS > 16
+    } else if (columns == TILE_COLUMNS && b_row == 1) {
+      // A cache line of each column at a time: columns a power of two apart share few lines of the cache.
+      int k = 0;
+      for (; k + 16 <= depth; k += 16, packed += 16 * TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++)
+          for (int d = 0; d < 16; d++) packed[d * TILE_COLUMNS + i] = source[i * b_column + k + d];
+      for (; k < depth; k++, packed += TILE_COLUMNS)
+        for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column + k];
+#endif
     } else if (columns == TILE_COLUMNS) {
       for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
         for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = source[i * b_column];
@@ -79,15 +105,11 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
   }
 }
 
-INLINE void finish_row(float *c, vec x, vec y, int columns, int accumulate) {
-  if (columns == TILE_COLUMNS) {
-    store(c, accumulate ? load(c) + x : x);
-    store(c + W, accumulate ? load(c + W) + y : y);
-    return;
-  }
-  for (int i = 0; i < columns; i++) {
-    float value = i < W ? x[i] : y[i - W];
-    c[i] = accumulate ? c[i] + value : value;
+INLINE void finish_row(float *c, const vec *sums, int columns, int accumulate) {
+  UNROLL_ALL
+  for (int v = 0; v < TILE_VECTORS; v++, c += W, columns -= W) {
+    if (columns >= W) store(c, accumulate ? load(c) + sums[v] : sums[v]);
+    else if (columns > 0) store_some(c, accumulate ? load_some(c, columns) + sums[v] : sums[v], columns);
   }
 }
 
@@ -98,19 +120,20 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
   vec sums[TILE_ROWS][2 * TILE_VECTORS];
   for (int i = 0; i < rows; i++)
     for (int v = 0; v < panels * TILE_VECTORS; v++) sums[i][v] = splat(0.0f);
-#pragma clang loop unroll(disable)
+  UNROLL_NEVER
   for (int k = 0; k < depth; k++) {
-    vec x = load(b), y = load(b + W), x2, y2;
-    if (panels == 2) x2 = load(b2), y2 = load(b2 + W);
+    vec x[2 * TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; v++) {
+      x[v] = load(b + v * W);
+      if (panels == 2) x[TILE_VECTORS + v] = load(b2 + v * W);
+    }
     for (int i = 0; i < rows; i++) {
       vec s = load_splat(a + i);
-      sums[i][0] = multiply_add(s, x, sums[i][0]);
-      sums[i][1] = multiply_add(s, y, sums[i][1]);
+      for (int v = 0; v < TILE_VECTORS; v++) sums[i][v] = multiply_add(s, x[v], sums[i][v]);
       PIN(sums[i]);
       if (panels == 2) {
-        sums[i][2] = multiply_add(s, x2, sums[i][2]);
-        sums[i][3] = multiply_add(s, y2, sums[i][3]);
-        PIN(sums[i] + 2);
+        for (int v = TILE_VECTORS; v < 2 * TILE_VECTORS; v++) sums[i][v] = multiply_add(s, x[v], sums[i][v]);
+        PIN(sums[i] + TILE_VECTORS);
       }
     }
     a += rows;
@@ -119,8 +142,8 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
   }
   for (int i = 0; i < rows; i++) {
     float *row = c + i * c_stride;
-    finish_row(row, sums[i][0], sums[i][1], smaller(columns, TILE_COLUMNS), accumulate);
-    if (panels == 2) finish_row(row + TILE_COLUMNS, sums[i][2], sums[i][3], columns - TILE_COLUMNS, accumulate);
+    finish_row(row, sums[i], smaller(columns, TILE_COLUMNS), accumulate);
+    if (panels == 2) finish_row(row + TILE_COLUMNS, sums[i] + TILE_VECTORS, columns - TILE_COLUMNS, accumulate);
   }
 }
 
@@ -128,8 +151,8 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
 static void multiply_block(const float *a, const float *b, float *c, int c_stride, int m, int depth, int n, int accumulate) {
   struct Groups groups = groups_of(m);
   int j = 0;
-  // Few rows leave most accumulators idle: take two panels at once.
-  if (m <= 3) {
+  // Few rows leave most accumulators idle: take two panels at once, where the panels are narrow.
+  if (m <= 3 && TILE_VECTORS < 4) {
     for (; j + TILE_COLUMNS < n; j += 2 * TILE_COLUMNS) {
       int columns = smaller(2 * TILE_COLUMNS, n - j);
       const float *panel = b + j * depth;
@@ -173,53 +196,98 @@ void multiply_packed(const float *a, const float *b, float *c, int c_stride, int
   multiply_block(a, b, c, c_stride, m, k, n, accumulate);
 }
 
-EXPORT usize gemm_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
+usize product_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
 
-EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride,
-                 int m, int k, int n, int accumulate, float *work) {
-  if (m == 0 || n == 0) return;
-  if (multiply_thin(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate)) return;
-  if (multiply_thin_columns(a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate, work)) return;
+struct Range share_columns(const struct Team *team, int n) { return share(team, n, TILE_COLUMNS); }
+
+// Rows and columns of C of one product. The way it goes depends on the sizes of the whole product alone.
+static void multiply_part(struct Range rows, struct Range columns, const float *a, int a_row, int a_column, const float *b,
+                          int b_row, int b_column, float *c, int c_stride, int m, int k, int n, int accumulate, float *work) {
+  int part_rows = rows.last - rows.first, part_columns = columns.last - columns.first;
+  if (part_rows <= 0 || part_columns <= 0) return;
+  a += rows.first * a_row;
+  b += columns.first * b_column;
+  c += rows.first * c_stride + columns.first;
+  if (is_thin(m, a_column, b_row, b_column)) {
+    multiply_thin(a, a_row, a_column, b, b_row, b_column, c, c_stride, part_rows, k, part_columns, accumulate);
+    return;
+  }
+  if (n < m && is_thin(n, b_row, a_column, a_row)) {
+    multiply_thin_columns(a, a_row, a_column, b, b_row, b_column, c, c_stride, part_rows, k, part_columns, accumulate, work);
+    return;
+  }
   if (k == 0 && !accumulate)
-    for (int i = 0; i < m; i++) zero_floats(c + i * c_stride, n);
+    for (int i = 0; i < part_rows; i++) zero_floats(c + i * c_stride, part_columns);
   float *packed_a = work, *packed_b = work + BLOCK_ROWS * BLOCK_DEPTH;
-  for (int n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
-    int columns = smaller(BLOCK_COLUMNS, n - n0);
+  for (int n0 = 0; n0 < part_columns; n0 += BLOCK_COLUMNS) {
+    int block_columns = smaller(BLOCK_COLUMNS, part_columns - n0);
     for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
       int depth = smaller(BLOCK_DEPTH, k - k0);
-      pack_right(b + k0 * b_row + n0 * b_column, b_row, b_column, packed_b, depth, columns);
-      for (int m0 = 0; m0 < m; m0 += BLOCK_ROWS) {
-        int rows = smaller(BLOCK_ROWS, m - m0);
-        pack_left(a + m0 * a_row + k0 * a_column, a_row, a_column, packed_a, rows, depth);
-        multiply_block(packed_a, packed_b, c + m0 * c_stride + n0, c_stride, rows, depth, columns, accumulate || k0 > 0);
+      pack_right(b + k0 * b_row + n0 * b_column, b_row, b_column, packed_b, depth, block_columns);
+      for (int m0 = 0; m0 < part_rows; m0 += BLOCK_ROWS) {
+        int block_rows = smaller(BLOCK_ROWS, part_rows - m0);
+        pack_left(a + m0 * a_row + k0 * a_column, a_row, a_column, packed_a, block_rows, depth);
+        multiply_block(packed_a, packed_b, c + m0 * c_stride + n0, c_stride, block_rows, depth, block_columns,
+                       accumulate || k0 > 0);
       }
     }
   }
 }
 
+void multiply(const struct Team *team, const float *a, int a_row, int a_column, const float *b, int b_row, int b_column,
+              float *c, int c_stride, int m, int k, int n, int accumulate, float *work) {
+  struct Range rows = {0, m}, columns = {0, n};
+  // Every thread packs the factor that is not cut, so the larger one is. Thin products are cut between vectors.
+  if (m > n) rows = share(team, m, n <= THIN ? W : TILE_ROWS);
+  else columns = share_columns(team, n);
+  multiply_part(rows, columns, a, a_row, a_column, b, b_row, b_column, c, c_stride, m, k, n, accumulate, work);
+}
+
+EXPORT usize gemm_work(int threads) { return threads * product_work(); }
+
+// `batch` products; product i has its factors and its result `offsets[3i]`, `[3i + 1]` and `[3i + 2]` floats from a, b and c.
+EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int m, int k,
+                 int n, int batch, const int *offsets, float *work, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared}, alone = {0, 1, 0};
+  int whole = batch >= 2 * threads;  // each thread takes whole products rather than a part of each
+  struct Range mine = whole ? share(&team, batch, 1) : (struct Range){0, batch};
+  work += thread * product_work();
+  for (int i = mine.first; i < mine.last; i++) {
+    const int *at = offsets + 3 * i;
+    multiply(whole ? &alone : &team, a + at[0], a_row, a_column, b + at[1], b_row, b_column, c + at[2], n, m, k, n, 0, work);
+  }
+}
+
 usize weights_space(int k, int n, int uses) { return uses > few_uses ? (usize)k * whole_panels(n) : 0; }
 
-struct Weights prepare_weights(const float *source, int row, int column, int k, int n, int uses, float *space) {
+struct Weights prepare_weights(const struct Team *team, const float *source, int row, int column, int k, int n, int uses,
+                               float *space) {
   struct Weights weights = {source, uses > few_uses ? space : 0, row, column, k, n};
   if (!weights.packed) return weights;
+  struct Range mine = share_columns(team, n);
   for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
     int depth = smaller(BLOCK_DEPTH, k - k0);
-    pack_right(source + k0 * row, row, column, space, depth, n);
-    space += depth * whole_panels(n);
+    pack_right(source + k0 * row + mine.first * column, row, column, space + (usize)depth * mine.first, depth,
+               mine.last - mine.first);
+    space += (usize)depth * whole_panels(n);
   }
   return weights;
 }
 
-usize multiply_rows_work(int m, int k) { return gemm_work() + (usize)m * k; }
+usize multiply_rows_work(int m, int k) { return product_work() + (usize)m * k; }
 
-void multiply_rows(const float *const *rows, const struct Weights *weights, float *c, int c_stride, int m, float *work) {
+void multiply_rows(const struct Team *team, const float *const *rows, const struct Weights *weights, float *c, int c_stride,
+                   int m, float *work) {
   int k = weights->k, n = weights->n;
+  struct Range mine = share_columns(team, n);
   if (!weights->packed) {
-    float *gathered = work + gemm_work();
+    float *gathered = work + product_work();
     for (int i = 0; i < m; i++) copy_floats(gathered + i * k, rows[i], k);
-    gemm(gathered, k, 1, weights->source, weights->row, weights->column, c, c_stride, m, k, n, 0, work);
+    multiply_part((struct Range){0, m}, mine, gathered, k, 1, weights->source, weights->row, weights->column, c, c_stride, m,
+                  k, n, 0, work);
     return;
   }
+  if (mine.first == mine.last) return;
   struct Groups groups = groups_of(m);
   const float *packed = weights->packed;
   for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
@@ -233,7 +301,7 @@ void multiply_rows(const float *const *rows, const struct Weights *weights, floa
       first += height;
       group += height * depth;
     }
-    multiply_block(work, packed, c, c_stride, m, depth, n, k0 > 0);
-    packed += depth * whole_panels(n);
+    multiply_block(work, packed + (usize)depth * mine.first, c + mine.first, c_stride, m, depth, mine.last - mine.first, k0 > 0);
+    packed += (usize)depth * whole_panels(n);
   }
 }

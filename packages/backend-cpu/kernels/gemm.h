@@ -1,15 +1,18 @@
 #ifndef OSTINATO_GEMM_H
 #define OSTINATO_GEMM_H
 
-#include "vector.h"
+#include "team.h"
 
-// Scratch of any product, in floats.
-usize gemm_work(void);
+// Scratch of any product, in floats: of one thread.
+usize product_work(void);
 
-// C[m, n] = A[m, k]·B[k, n], plus what C holds when `accumulate`. A and B are read through a stride between rows and one
+// This thread's share of C[m, n] = A[m, k]·B[k, n], plus what C holds when `accumulate`. A and B are read through a stride between rows and one
 // between columns (in floats), which covers every transposition; rows of C are `c_stride` floats apart.
-void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int c_stride, int m,
-          int k, int n, int accumulate, float *work);
+void multiply(const struct Team *team, const float *a, int a_row, int a_column, const float *b, int b_row, int b_column,
+              float *c, int c_stride, int m, int k, int n, int accumulate, float *work);
+
+// The columns of a product, or the units of a layer, that are this thread's: whole panels of packed weights.
+struct Range share_columns(const struct Team *team, int n);
 
 // Both factors of a product packed by the caller, who uses each in several products of a few hundred rows and columns at most.
 // A left factor [m, k] takes m·k floats, a right one [k, n] `packed_right_size`.
@@ -27,12 +30,15 @@ struct Weights {
 };
 enum { few_uses = 2 };
 
-// Floats that `prepare_weights` needs as `space`, for so many products.
+// Floats that `prepare_weights` needs as `space`, for so many products. Each thread prepares its share of the columns, which
+// are all that it needs for `multiply_rows`.
 usize weights_space(int k, int n, int uses);
-struct Weights prepare_weights(const float *source, int row, int column, int k, int n, int uses, float *space);
+struct Weights prepare_weights(const struct Team *team, const float *source, int row, int column, int k, int n, int uses,
+                               float *space);
 
-// C[m, n] = rows·weights, where `rows[i]` points to row i of the left factor.
+// This thread's share of the columns of C[m, n] = rows·weights, where `rows[i]` points to row i of the left factor.
 usize multiply_rows_work(int m, int k);
-void multiply_rows(const float *const *rows, const struct Weights *weights, float *c, int c_stride, int m, float *work);
+void multiply_rows(const struct Team *team, const float *const *rows, const struct Weights *weights, float *c, int c_stride,
+                   int m, float *work);
 
 #endif

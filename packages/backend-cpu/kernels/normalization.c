@@ -28,7 +28,8 @@ INLINE void scale_row(const float *x, const float *gain, const float *bias, floa
 EXPORT void layer_norm_forward(const float *input, const float *gain, const float *bias, float *output, float *means,
                                float *inverses, int rows, int width, float epsilon) {
   for (int i = 0; i < rows; i++, input += width, output += width) {
-    float mean = row_sum(input, width, 0.0f, 0) / width;
+    // Summed from the first element, so that a constant row is exactly 0.
+    float mean = input[0] + row_sum(input, width, input[0], 0) / width;
     float variance = row_sum(input, width, mean, 1) / width;
     means[i] = mean;
     inverses[i] = 1.0f / __builtin_sqrtf(variance + epsilon);

@@ -9,6 +9,7 @@
 #include "gemm.h"
 
 struct Sequence {
+  struct Team team;
   int batch, time, reverse;
   const int *lengths;  // 0 when every row has `time` steps
   int *first;          // compact row of each batch row's time 0
@@ -19,14 +20,26 @@ struct Sequence {
 
 INLINE int row_length(const struct Sequence *s, int b) { return s->lengths ? s->lengths[b] : s->time; }
 
-INLINE void sequence_begin(struct Sequence *s, float **cursor, const int *lengths, int batch, int time, int reverse) {
+// Scratch of which every thread has `count` floats of its own.
+INLINE float *take_own(const struct Team *team, float **cursor, usize count) {
+  float *mine = 0;
+  for (int thread = 0; thread < team->threads; thread++) {
+    float *start = take(cursor, count);
+    if (thread == team->thread) mine = start;
+  }
+  return mine;
+}
+
+INLINE void sequence_begin(const struct Team *team, struct Sequence *s, float **cursor, const int *lengths, int batch, int time,
+                           int reverse) {
+  s->team = *team;
   s->batch = batch;
   s->time = time;
   s->reverse = reverse;
   s->lengths = lengths;
-  s->first = (int *)take(cursor, batch);
-  s->active = (int *)take(cursor, batch);
-  s->rows = (const float **)take(cursor, batch);
+  s->first = (int *)take_own(team, cursor, batch);
+  s->active = (int *)take_own(team, cursor, batch);
+  s->rows = (const float **)take_own(team, cursor, (usize)batch * sizeof(float *) / sizeof(float));
 }
 
 INLINE void sequence_measure(struct Sequence *s) {
@@ -52,17 +65,20 @@ INLINE int activate(struct Sequence *s, int step) {
   return count;
 }
 
-// Rows [B, T, width] without padding, copied into `compact` if there is any.
+// Rows [B, T, width] without padding, copied into `compact` if there is any. Of this and of what follows, each thread does
+// its share of the batch or of the columns.
 INLINE const float *gather_valid(const struct Sequence *s, const float *dense, float *compact, int width) {
   if (!s->lengths) return dense;
-  for (int b = 0; b < s->batch; b++)
+  struct Range rows = share(&s->team, s->batch, 1);
+  for (int b = rows.first; b < rows.last; b++)
     copy_floats(compact + s->first[b] * width, dense + b * s->time * width, (usize)row_length(s, b) * width);
   return compact;
 }
 
 // The way back: compact rows to [B, T, width], zeros in the padding.
 INLINE void scatter_valid(const struct Sequence *s, const float *compact, float *dense, int width) {
-  for (int b = 0; b < s->batch; b++) {
+  struct Range rows = share(&s->team, s->batch, 1);
+  for (int b = rows.first; b < rows.last; b++) {
     usize used = (usize)row_length(s, b) * width;
     float *row = dense + b * s->time * width;
     copy_floats(row, compact + s->first[b] * width, used);
@@ -72,7 +88,8 @@ INLINE void scatter_valid(const struct Sequence *s, const float *compact, float 
 
 INLINE void zero_padding(const struct Sequence *s, float *dense, int width) {
   if (!s->lengths) return;
-  for (int b = 0; b < s->batch; b++) {
+  struct Range rows = share(&s->team, s->batch, 1);
+  for (int b = rows.first; b < rows.last; b++) {
     usize used = (usize)row_length(s, b) * width;
     zero_floats(dense + b * s->time * width + used, (usize)s->time * width - used);
   }
@@ -80,32 +97,37 @@ INLINE void zero_padding(const struct Sequence *s, float *dense, int width) {
 
 // The hidden state before each step, compact: the output one step earlier, or the initial state.
 INLINE void previous_hidden(const struct Sequence *s, const float *output, const float *initial, float *compact, int width) {
-  for (int b = 0; b < s->batch; b++) {
+  struct Range rows = share(&s->team, s->batch, 1);
+  for (int b = rows.first; b < rows.last; b++) {
     int length = row_length(s, b);
     if (length == 0) continue;
-    float *rows = compact + s->first[b] * width;
+    float *before = compact + s->first[b] * width;
     const float *outputs = output + b * s->time * width;
     usize others = (usize)(length - 1) * width;
-    copy_floats(rows + (s->reverse ? others : 0), initial + b * width, width);
-    copy_floats(rows + (s->reverse ? 0 : width), outputs + (s->reverse ? width : 0), others);
+    copy_floats(before + (s->reverse ? others : 0), initial + b * width, width);
+    copy_floats(before + (s->reverse ? 0 : width), outputs + (s->reverse ? width : 0), others);
   }
 }
 
-// out[valid, width] = x·weight + bias, for all steps at once.
+// out[valid, width] = x·weight + bias, for all steps at once. The others' shares are there after the next meeting.
 INLINE void project_input(const struct Sequence *s, const float *x, int inputs, const float *weight, const float *bias,
                           float *out, int width, float *work) {
-  if (bias)
-    for (int i = 0; i < s->valid; i++) copy_floats(out + i * width, bias, width);
-  gemm(x, inputs, 1, weight, width, 1, out, width, s->valid, inputs, width, bias != 0, work);
+  if (bias) {
+    struct Range rows = share(&s->team, s->valid, 1);
+    for (int i = rows.first; i < rows.last; i++) copy_floats(out + i * width, bias, width);
+  }
+  meet(&s->team);
+  multiply(&s->team, x, inputs, 1, weight, width, 1, out, width, s->valid, inputs, width, bias != 0, work);
 }
 
-// sums[width] = Σ over rows of values[rows, width].
-INLINE void sum_rows(const float *values, int rows, int width, float *sums) {
-  zero_floats(sums, width);
+// sums[width] = Σ over rows of values[rows, width]; this thread's columns of it.
+INLINE void sum_rows(const struct Team *team, const float *values, int rows, int width, float *sums) {
+  struct Range columns = share(team, width, 4 * W);
+  zero_floats(sums + columns.first, columns.last - columns.first);
   for (int i = 0; i < rows; i++, values += width) {
-    int j = 0;
-    for (; j + W <= width; j += W) store(sums + j, load(sums + j) + load(values + j));
-    for (; j < width; j++) sums[j] += values[j];
+    int j = columns.first;
+    for (; j + W <= columns.last; j += W) store(sums + j, load(sums + j) + load(values + j));
+    for (; j < columns.last; j++) sums[j] += values[j];
   }
 }
 
@@ -114,12 +136,16 @@ INLINE void sum_rows(const float *values, int rows, int width, float *sums) {
 INLINE void project_input_gradient(const struct Sequence *s, const float *x, int inputs, const float *weight,
                                    const float *d, int width, float *d_x, float *d_weight, float *d_bias, float *compact,
                                    float *work) {
-  gemm(x, 1, inputs, d, width, 1, d_weight, width, inputs, s->valid, width, 0, work);
-  if (d_bias) sum_rows(d, s->valid, width, d_bias);
-  // x is no longer needed, so its compact copy can take dX.
-  float *target = s->lengths ? compact : d_x;
-  gemm(d, width, 1, weight, 1, width, target, inputs, s->valid, width, inputs, 0, work);
-  if (s->lengths) scatter_valid(s, compact, d_x, inputs);
+  multiply(&s->team, x, 1, inputs, d, width, 1, d_weight, width, inputs, s->valid, width, 0, work);
+  if (d_bias) sum_rows(&s->team, d, s->valid, width, d_bias);
+  if (!s->lengths) {
+    multiply(&s->team, d, width, 1, weight, 1, width, d_x, inputs, s->valid, width, inputs, 0, work);
+    return;
+  }
+  meet(&s->team);  // x is no longer needed, so its compact copy can take dX
+  multiply(&s->team, d, width, 1, weight, 1, width, compact, inputs, s->valid, width, inputs, 0, work);
+  meet(&s->team);
+  scatter_valid(s, compact, d_x, inputs);
 }
 
 INLINE void add_into(float *sum, const float *a, const float *b, int width) {

@@ -66,43 +66,40 @@ INLINE void multiply_thin_dots(int rows, const float *a, int a_row, const float 
   }
 }
 
-// Whether the thin product ran. B must have unit stride one way or the other.
-static int multiply_thin(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c,
+// Whether a product of `m` rows goes the thin way: B must have unit stride one way or the other.
+INLINE int is_thin(int m, int a_column, int b_row, int b_column) {
+  return m <= THIN && (b_column == 1 || (b_row == 1 && a_column == 1));
+}
+
+static void multiply_thin(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c,
                          int c_stride, int m, int k, int n, int accumulate) {
-  if (m > THIN) return 0;
 #define CALL_ROWS(rows) multiply_thin_rows(rows, a, a_row, a_column, b, b_row, c, c_stride, k, n, accumulate)
 #define CALL_DOTS(rows) multiply_thin_dots(rows, a, a_row, b, b_column, c, c_stride, k, n, accumulate)
   if (b_column == 1) {
     if (m == 3) CALL_ROWS(3);
     else if (m == 2) CALL_ROWS(2);
     else CALL_ROWS(1);
-    return 1;
-  }
-  if (b_row == 1 && a_column == 1) {
+  } else {
     if (m == 3) CALL_DOTS(3);
     else if (m == 2) CALL_DOTS(2);
     else CALL_DOTS(1);
-    return 1;
   }
 #undef CALL_ROWS
 #undef CALL_DOTS
-  return 0;
 }
 
 // Cᵀ = Bᵀ·Aᵀ for few columns n, through a scratch copy of Cᵀ.
-static int multiply_thin_columns(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c,
-                                 int c_stride, int m, int k, int n, int accumulate, float *work) {
-  if (n > THIN || n >= m) return 0;
+static void multiply_thin_columns(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c,
+                                  int c_stride, int m, int k, int n, int accumulate, float *work) {
   for (int first = 0; first < m; first += THIN_COLUMNS) {
     int rows = smaller(THIN_COLUMNS, m - first);
-    if (!multiply_thin(b, b_column, b_row, a + first * a_row, a_column, a_row, work, rows, n, k, rows, 0)) return 0;
+    multiply_thin(b, b_column, b_row, a + first * a_row, a_column, a_row, work, rows, n, k, rows, 0);
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < n; j++) {
         float *target = c + (first + i) * c_stride + j, value = work[j * rows + i];
         *target = accumulate ? *target + value : value;
       }
   }
-  return 1;
 }
 
 #endif

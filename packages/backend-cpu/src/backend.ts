@@ -2,10 +2,12 @@
  * The backend: tensor values as views into one WebAssembly memory, everything else as in the stock CPU backend.
  */
 
+import { checkNumber } from '@ostinato/core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Address, Kernels } from './kernels.ts';
 import { KernelMemory } from './memory.ts';
+import { availableThreads, mostThreads, Team } from './team.ts';
 import { type KernelInfo, loadKernels } from './wasm.ts';
 
 type Values = backend_util.BackendValues;
@@ -86,23 +88,40 @@ export class OstinatoCpuBackend extends MathBackendCPU {
   readonly kernels: Kernels;
   /** @internal */
   readonly kernelMemory: KernelMemory;
+  /** @internal Runs large kernels on several threads. */
+  readonly team: Team;
 
   /**
    * `maximumPages`: the most pages of 64 kB that tensors may take; by default all that 32-bit addresses reach, 4 GB.
    * `sharedMemory`: false for memory that other threads cannot see; by default shared where this environment has it.
+   * `threads`: how many threads large kernels run on, this one among them; by default one per core, or what the environment
+   * variable OSTINATO_THREADS says. Results do not depend on it. One where memory cannot be shared.
+   * `native`: `'auto'` for native code where there is a library for this machine and the memory is shared, `'off'` for
+   * WebAssembly.
+   *
+   * @throws ArgumentError when threads is not an integer from 1 to 255
    */
   constructor({
     maximumPages,
     sharedMemory,
-  }: { maximumPages?: number | undefined; sharedMemory?: boolean | undefined } = {}) {
+    threads = defaultThreads(),
+    native = 'auto',
+  }: {
+    maximumPages?: number | undefined;
+    sharedMemory?: boolean | undefined;
+    threads?: number | undefined;
+    native?: 'auto' | 'off' | undefined;
+  } = {}) {
     super();
+    checkNumber('OstinatoCpuBackend', 'threads', threads, { min: 1, max: mostThreads, integer: true });
     this.kernelMemory = new KernelMemory({
       ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),
       ...(sharedMemory === undefined ? {} : { shared: sharedMemory }),
     });
-    const { kernels, info } = loadKernels(this.kernelMemory);
+    const { kernels, reopen, info } = loadKernels(this.kernelMemory, native);
     this.kernels = kernels;
-    this.info = info;
+    this.team = new Team({ memory: this.kernelMemory, kernels, reopen, threads });
+    this.info = { ...info, threads: this.team.wanted };
   }
 
   override write(values: Values, _shape: number[], dtype: DataType): object {
@@ -161,10 +180,23 @@ export class OstinatoCpuBackend extends MathBackendCPU {
     return disposed;
   }
 
+  /** Ends the threads. */
+  override dispose(): void {
+    this.team.dispose();
+    super.dispose();
+  }
+
   override memory(): { unreliable: boolean; reasons: string[]; allocatedBytes: number; reservedBytes: number } {
     const { allocatedBytes, reservedBytes } = this.kernelMemory.usage;
     return { unreliable: false, reasons: [], allocatedBytes, reservedBytes };
   }
+}
+
+/** One thread per core, unless the environment says otherwise. */
+function defaultThreads(): number {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  const wanted = process?.env?.['OSTINATO_THREADS'];
+  return wanted === undefined || wanted === '' ? Math.min(availableThreads(), mostThreads) : Number(wanted);
 }
 
 /** Whether kernels of this backend can work on the tensor's values. */

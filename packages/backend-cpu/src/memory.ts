@@ -11,7 +11,9 @@ const initialPages = 256;
 const maximumPages = [65_536, 32_768, 16_384, 4_096];
 
 /** The backend's memory is exhausted. The tensors that exist stay usable; disposing some makes room again. */
-export class MemoryLimitError extends ResourceError {}
+export class MemoryLimitError extends ResourceError {
+  override readonly name: string = 'MemoryLimitError';
+}
 
 /** Bytes as megabytes, for messages. */
 function megabytes(bytes: number): string {

@@ -1,19 +1,24 @@
 /**
- * The kernels' WebAssembly module: which build this engine runs, and the table of its functions.
+ * The table of the kernels' functions: native code where there is a library for this machine, else the WebAssembly module.
  */
 
 import { ResourceError } from '@ostinato/core';
+import { loadNativeKernels } from '#native';
 import { relaxed, simd } from './generated/kernels.ts';
 import type { Kernels } from './kernels.ts';
 import type { KernelMemory } from './memory.ts';
+import type { NativeLevel, NativeReopen } from './native-outcome.ts';
 
 /** Which build of the kernels runs, and why. */
 export interface KernelInfo {
-  /** `relaxed-simd` has fused multiply-add and is the faster one. */
-  readonly level: 'relaxed-simd' | 'simd';
+  /** Native code (`avx512`, `avx2`, `neon`), else WebAssembly; `relaxed-simd` has fused multiply-add, `simd` has not. */
+  readonly level: NativeLevel | 'relaxed-simd' | 'simd';
+  /** Why this level, and why nothing faster. */
   readonly reason: string;
-  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer). */
+  /** Whether views stay valid when the memory grows (it is a SharedArrayBuffer), and other threads can work on it. */
   readonly sharedMemory: boolean;
+  /** Threads that large kernels run on; results do not depend on it. */
+  readonly threads: number;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -22,7 +27,7 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 
 /**
  * The module imports a memory that is not shared; one byte of the import says so (flag bits: 1 = has a maximum, 2 = shared).
- * The kernels need no atomics, so nothing else differs.
+ * Atomic instructions work on either, so nothing else differs.
  */
 function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode('\x03env\x06memory\x02');
@@ -31,8 +36,20 @@ function withSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
   return module;
 }
 
-/** Compiles the best build for this engine on `memory`, and lets the memory's allocator begin above the kernels' own data. */
-export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: KernelInfo } {
+/** How a worker gets the kernels of its own that it runs: the module to instantiate, or the native library to open. */
+export interface ReopenKernels {
+  readonly module: WebAssembly.Module;
+  readonly native?: NativeReopen;
+}
+
+/**
+ * Instantiates the best build for this engine on `memory`, lets the memory's allocator begin above the kernels' own data, and
+ * puts native code in its place where `native` allows and there is some.
+ */
+export function loadKernels(
+  memory: KernelMemory,
+  native: 'auto' | 'off',
+): { kernels: Kernels; reopen: ReopenKernels; info: Omit<KernelInfo, 'threads'> } {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
   const bytes = hasRelaxed ? fast : decode(simd);
@@ -45,12 +62,19 @@ export function loadKernels(memory: KernelMemory): { kernels: Kernels; info: Ker
   const module = new WebAssembly.Module(memory.shared ? withSharedMemory(bytes) : bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
-  const info: KernelInfo = {
-    level: hasRelaxed ? 'relaxed-simd' : 'simd',
-    reason: hasRelaxed
-      ? 'this engine validates relaxed SIMD'
-      : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)',
+  const compiled =
+    native === 'off' ? { refused: "native code is switched off by native: 'off'" } : loadNativeKernels(memory.memory);
+  if (!('refused' in compiled)) {
+    const { kernels, level, reason, reopen } = compiled;
+    return { kernels, reopen: { module, native: reopen }, info: { level, reason, sharedMemory: memory.shared } };
+  }
+  const reason = hasRelaxed
+    ? 'this engine validates relaxed SIMD'
+    : 'this engine does not validate relaxed SIMD (Node has it from 22 on, or with --experimental-wasm-relaxed-simd)';
+  const info = {
+    level: hasRelaxed ? ('relaxed-simd' as const) : ('simd' as const),
+    reason: `${reason}; ${compiled.refused}`,
     sharedMemory: memory.shared,
   };
-  return { kernels: exports as unknown as Kernels, info };
+  return { kernels: exports as unknown as Kernels, reopen: { module }, info };
 }

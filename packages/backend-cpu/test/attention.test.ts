@@ -237,7 +237,7 @@ describe('OstinatoAttention', () => {
     let kept = 0;
     for (let element = first; element < first + steps; element++) {
       const counter = Math.floor(element / 2);
-      const word = threefry(key, counter % 2 ** 32, Math.floor(counter / 2 ** 32))[element % 2]!;
+      const word = threefry(key, counter % 2 ** 32, 2 ** 31 + 4 * Math.floor(counter / 2 ** 32))[element % 2]!;
       if ((word >>> 8) / 2 ** 24 >= rate) kept++;
     }
     expect(output!.values.at(-1)! * steps * (1 - rate)).toBeCloseTo(kept, 0);

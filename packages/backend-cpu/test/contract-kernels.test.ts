@@ -287,7 +287,7 @@ describe('OstinatoDropout', () => {
           runKernel('OstinatoDropout', { input: tf.tensor1d(input) }, { rate, key }),
         );
         const values = Array.from(input, (x, i) => {
-          const uniform = (threefry(key, [i >> 1, 0])[i & 1]! >>> 8) / 2 ** 24;
+          const uniform = (threefry(key, [i >> 1, 0x80000000])[i & 1]! >>> 8) / 2 ** 24;
           return uniform >= rate ? x / (1 - rate) : 0;
         });
         expectClose(outputs, [{ shape: [size], values }], { absolute: 0, relative: 1e-6 });
@@ -297,7 +297,7 @@ describe('OstinatoDropout', () => {
 
   it('does not round the rate: what float32 cannot tell apart is decided as the equation says', () => {
     const key: [number, number] = [5, 6];
-    const words = Array.from({ length: 40 }, (_, i) => threefry(key, [i >> 1, 0])[i & 1]! >>> 8);
+    const words = Array.from({ length: 40 }, (_, i) => threefry(key, [i >> 1, 0x80000000])[i & 1]! >>> 8);
     for (const [i, word] of words.entries()) {
       const kept = [word / 2 ** 24, (word + 0.1) / 2 ** 24].map(rate => {
         const inputs = { input: tf.ones([words.length]) };

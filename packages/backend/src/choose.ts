@@ -37,9 +37,25 @@ async function attempt(engine: Engine): Promise<Attempt> {
   }
 }
 
+/** Makes the backend that was active before the active one; nothing was when it has no name. */
+async function activate(backend: string | undefined): Promise<void> {
+  if (backend) await tf.setBackend(backend);
+  // TensorFlow.js has no function for it: this is the state that its engine begins with.
+  else Object.assign(tf.engine(), { backendName: undefined, backendInstance: null });
+}
+
 function checkNames(where: string, names: readonly string[], engines: readonly Engine[]): void {
   const known = engines.map(engine => engine.name as string);
   const expected = known.map(name => `'${name}'`).join(' | ');
+  if (!Array.isArray(names)) {
+    throw new ArgumentError({
+      where,
+      rule: 'prefer must be an array',
+      expected,
+      got: String(names),
+      advice: "Write `prefer: ['cpu']`.",
+    });
+  }
   if (names.length === 0) {
     throw new ArgumentError({ where, rule: 'prefer must name at least one engine', expected, got: '[]' });
   }
@@ -72,7 +88,7 @@ export async function startFirst(engines: readonly Engine[], options: StartOptio
       return { engine: name, backend, why: reasonFor(candidates, options), candidates };
     }
   }
-  if (previous) await tf.setBackend(previous);
+  await activate(previous);
   throw new ResourceError({
     where: 'start',
     rule: `none of the preferred engines can run here`,
@@ -86,6 +102,6 @@ export async function tryAll(engines: readonly Engine[]): Promise<Candidate[]> {
   const previous = tf.engine().backendName;
   const candidates: Candidate[] = [];
   for (const engine of engines) candidates.push((await attempt(engine)).candidate);
-  if (previous) await tf.setBackend(previous);
+  await activate(previous);
   return candidates;
 }

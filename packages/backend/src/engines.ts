@@ -4,7 +4,7 @@ import { type Engine, notBuiltYet } from './engine.ts';
 /** Ostinato's own engine, in Node and in browsers. */
 export const cpu: Engine = {
   name: 'cpu',
-  description: "Ostinato's own engine: kernels in WebAssembly made for training, nothing to install",
+  description: "Ostinato's own engine: kernels made for training, in WebAssembly or native code",
   async load() {
     const { kernelInfo } = await import('@ostinato/backend-cpu');
     return { backend: 'ostinato-cpu', details: () => ({ ...kernelInfo() }) };

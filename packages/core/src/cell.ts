@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { CallOptions } from './dropout.ts';
+import { selectWhere } from './select-where.ts';
 
 /** Recurrent state: a tensor, or tensors in arrays and plain objects. Every tensor is [batch, ...]. */
 export type State = tf.Tensor | readonly State[] | { readonly [name: string]: State };
@@ -57,7 +58,7 @@ export function disposeState(state: State): void {
   for (const tensor of stateTensors(state)) tensor.dispose();
 }
 
-/** Tensor by tensor: `update` in the rows where `mask` (float32 or bool [batch]) is true, `state` elsewhere. */
+/** Tensor by tensor: `update` in the rows where `mask` (float32 or bool [batch]) is true, `state` elsewhere; see `selectWhere`. */
 export function selectRows<S extends State>(mask: tf.Tensor, update: S, state: S): S {
   const previous = new Map<string, tf.Tensor>();
   mapState(state, (tensor, path) => {
@@ -67,7 +68,7 @@ export function selectRows<S extends State>(mask: tf.Tensor, update: S, state: S
   return mapState(update, (tensor, path) =>
     tf.tidy(() => {
       const condition = tf.cast(tf.reshape(mask, [-1, ...Array<number>(tensor.rank - 1).fill(1)]), 'bool');
-      return tf.where(tf.broadcastTo(condition, tensor.shape), tensor, previous.get(path)!);
+      return selectWhere(tf.broadcastTo(condition, tensor.shape), tensor, previous.get(path)!);
     }),
   );
 }

@@ -21,6 +21,11 @@ export function checkShape(
   dtype?: tf.DataType,
 ): void {
   const expected = Object.values(axes);
+  if (!Array.isArray((tensor as typeof tensor | undefined | null)?.shape)) {
+    const rule = `${name} must be a tensor [${Object.keys(axes).join(', ')}]`;
+    const got = Array.isArray(tensor) ? 'an array' : tensor === null ? 'null' : typeof tensor;
+    throw new ShapeError({ where, rule, got, advice: 'Make one of numbers with tf.tensor.' });
+  }
   const fits =
     tensor.shape.length === expected.length && expected.every((size, i) => size === null || size === tensor.shape[i]);
   if (!fits) {
@@ -75,7 +80,9 @@ export function checkNumber(where: string, name: string, value: number, range: N
     below < Infinity ? `< ${below}` : '',
   ].filter(Boolean);
   const kind = integer ? 'an integer' : 'a finite number';
-  throw new ArgumentError({ where, rule: `${name} must be ${[kind, ...bounds].join(' ')}`, got: String(value) });
+  const isText = typeof (value as unknown) === 'string';
+  const got = isText ? `the string ${JSON.stringify(value)}` : String(value);
+  throw new ArgumentError({ where, rule: `${name} must be ${[kind, ...bounds].join(' ')}`, got });
 }
 
 /**

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber, checkShape } from './check.ts';
 import { ArgumentError } from './errors.ts';
 import { Module } from './module.ts';
-import { dropout, dropoutMask } from './ops/dropout.ts';
+import { applyMask, dropout, dropoutMask } from './ops/dropout.ts';
 import type { Rng } from './rng.ts';
 
 /** How a module runs: whether it is training, and the random stream of this step. */
@@ -45,7 +45,7 @@ export class Dropout extends Module {
   /**
    * @param input float32, any shape; [batch, time, features] when variational
    * @returns float32, of the input's shape
-   * @throws ArgumentError when training without an rng; ShapeError when variational and the input is not [batch, time, features]
+   * @throws ArgumentError when training without an rng; ShapeError when the input is not float32, or variational and not [batch, time, features]
    */
   call(input: tf.Tensor, { training = false, rng }: CallOptions = {}): tf.Tensor {
     if (!training || this.rate === 0) return tf.clone(input);
@@ -59,8 +59,8 @@ export class Dropout extends Module {
     }
     const options = { rate: this.rate, key: rng.key };
     if (!this.variational) return dropout(input, options);
-    checkShape('Dropout.call', 'input', input, { batch: null, time: null, features: null });
+    checkShape('Dropout.call', 'input', input, { batch: null, time: null, features: null }, 'float32');
     const [batch, , features] = input.shape as [number, number, number];
-    return tf.tidy(() => tf.mul(input, tf.tensor3d(dropoutMask(batch * features, options), [batch, 1, features])));
+    return tf.tidy(() => applyMask(input, tf.tensor3d(dropoutMask(batch * features, options), [batch, 1, features])));
   }
 }

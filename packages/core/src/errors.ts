@@ -28,40 +28,71 @@ function sentence({ where, rule, expected, got, advice, path }: ErrorParts): str
   return `${place}: ${facts.filter(Boolean).join(', ')}.${advice === undefined ? '' : ` ${advice}`}`;
 }
 
+/** What went wrong, for programs that react to it: a kind is the same text in every copy and every bundle of a package. */
+export type ErrorKind =
+  | 'OstinatoError'
+  | 'ArgumentError'
+  | 'ShapeError'
+  | 'FormatError'
+  | 'NonFiniteError'
+  | 'ResourceError'
+  | 'TokenizerError';
+
 /** Base of all errors of Ostinato. `isOstinatoError` recognises it across duplicated packages. */
 export class OstinatoError extends Error {
+  // Names and kinds are written out, since a minifier shortens the names of classes.
+  override readonly name: string = 'OstinatoError';
+  readonly kind: ErrorKind = 'OstinatoError';
   readonly parts: ErrorParts;
 
   constructor(parts: ErrorParts) {
     super(sentence(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
     this.parts = parts;
-    this.name = new.target.name;
     Object.defineProperty(this, marker, { value: true });
   }
 }
 
 /** An argument or option lies outside what is allowed. */
-export class ArgumentError extends OstinatoError {}
+export class ArgumentError extends OstinatoError {
+  override readonly name: string = 'ArgumentError';
+  override readonly kind: ErrorKind = 'ArgumentError';
+}
 
 /** A tensor has the wrong shape or dtype. */
-export class ShapeError extends OstinatoError {}
+export class ShapeError extends OstinatoError {
+  override readonly name: string = 'ShapeError';
+  override readonly kind: ErrorKind = 'ShapeError';
+}
 
 /** A file or a saved object is damaged, or of another format. */
-export class FormatError extends OstinatoError {}
+export class FormatError extends OstinatoError {
+  override readonly name: string = 'FormatError';
+  override readonly kind: ErrorKind = 'FormatError';
+}
 
 /** A loss, gradient or parameter is NaN or infinite. */
-export class NonFiniteError extends OstinatoError {}
+export class NonFiniteError extends OstinatoError {
+  override readonly name: string = 'NonFiniteError';
+  override readonly kind: ErrorKind = 'NonFiniteError';
+}
 
 /** Something that is needed is missing or exhausted: an engine, a gradient, memory. */
-export class ResourceError extends OstinatoError {}
-
-/** Whether `error` is an `OstinatoError`, also one from another copy of this package. */
-export function isOstinatoError(error: unknown): error is OstinatoError {
-  return typeof error === 'object' && error !== null && marker in error;
+export class ResourceError extends OstinatoError {
+  override readonly name: string = 'ResourceError';
+  override readonly kind: ErrorKind = 'ResourceError';
 }
 
 /**
- * Runs `body`; an `OstinatoError` from it is rethrown with `segment` put before its path, so that the message names the
+ * Whether `error` is an `OstinatoError`, and of `kind` when one is given; also one from another copy of this package, where
+ * `instanceof` says no.
+ */
+export function isOstinatoError(error: unknown, kind?: ErrorKind): error is OstinatoError {
+  const isMarked = typeof error === 'object' && error !== null && marker in error;
+  return isMarked && (kind === undefined || (error as OstinatoError).kind === kind);
+}
+
+/**
+ * Runs `body`; an `OstinatoError` from it goes on with `segment` put before its path, so that the message names the
  * place from the model's root (`layers.3.attention`).
  */
 export function atPath<Result>(segment: string, body: () => Result): Result {
@@ -69,9 +100,12 @@ export function atPath<Result>(segment: string, body: () => Result): Result {
     return body();
   } catch (error) {
     if (!isOstinatoError(error)) throw error;
-    const Kind = error.constructor as new (parts: ErrorParts) => OstinatoError;
-    const rethrown = new Kind({ ...error.parts, path: error.parts.path ? `${segment}.${error.parts.path}` : segment });
-    if (error.stack !== undefined) rethrown.stack = error.stack.replace(error.message, rethrown.message);
-    throw rethrown;
+    // In place: a subclass may be made from other arguments than the parts.
+    const { message } = error;
+    const path = error.parts.path ? `${segment}.${error.parts.path}` : segment;
+    (error as { parts: ErrorParts }).parts = { ...error.parts, path };
+    error.message = sentence(error.parts);
+    if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message);
+    throw error;
   }
 }

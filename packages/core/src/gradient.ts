@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ResourceError, ShapeError } from './errors.ts';
-import type { Parameters } from './module.ts';
+import { ArgumentError, ResourceError, ShapeError } from './errors.ts';
+import { type Parameters, select } from './module.ts';
 
 /** Gradients by the path of their parameter, each of its parameter's shape. The caller disposes them. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
@@ -34,8 +34,11 @@ interface EngineState {
   scopeStack: { track: tf.Tensor[] }[];
 }
 
-/** @param body gets a list for the tensors that outlive its scopes: when it throws, those that it made are freed */
-function withCleanTape<Result>(body: (outliving: tf.Tensor[]) => Result): Result {
+/**
+ * @param body gets a list for the tensors that outlive its scopes: when it throws, those that it made are freed; and a function that
+ * gives a tensor that it kept to the scope around, so that a `tf.tidy` there frees it like any other
+ */
+function withCleanTape<Result>(body: (outliving: tf.Tensor[], adopt: (tensor: tf.Tensor) => void) => Result): Result {
   const engine = tf.engine() as unknown as { state: EngineState; nextTensorId(): number };
   const { state } = engine;
   const before = {
@@ -47,8 +50,12 @@ function withCleanTape<Result>(body: (outliving: tf.Tensor[]) => Result): Result
     tensorId: engine.nextTensorId(),
   };
   const outliving: tf.Tensor[] = [];
+  const adopt = (tensor: tf.Tensor): void => {
+    tensor.kept = false;
+    if (tensor.id > before.tensorId) state.scopeStack.at(-1)?.track.push(tensor);
+  };
   try {
-    return body(outliving);
+    return body(outliving, adopt);
   } catch (error) {
     for (const tensor of outliving) if (tensor.id > before.tensorId) tensor.dispose();
     // What the tape saved for the backward pass is kept and would outlive every scope.
@@ -67,29 +74,42 @@ function withCleanTape<Result>(body: (outliving: tf.Tensor[]) => Result): Result
  * Value and gradient of a scalar function of some parameters: ∂ loss / ∂ θ for every θ in `parameters`.
  *
  * `body` runs once, on a tape. `aux` is passed through (the recurrent state that the next window starts from, logits to
- * look at); its tensors are constants on every later tape, which is what *detaching* means elsewhere. A parameter that the
- * loss does not depend on has no entry in `gradients`. When `body` throws, nothing leaks and the tape is clean.
+ * look at); its tensors are constants on every later tape, which is what *detaching* means elsewhere. Inside `tf.tidy` they end with
+ * it, as `value` and `gradients` do. A parameter that the
+ * loss does not depend on has no entry in `gradients`, and neither has one that is frozen (`variable.trainable` is false): it is
+ * a constant here, as in TensorFlow.js's `variableGrads`. When `body` throws, nothing leaks and the tape is clean.
  *
  * @param parameters by path, from `parameters(model)` or a selection of it
  * @param body returns `loss`, a float32 scalar, and `aux`, any value; tensors in plain objects, arrays and Maps survive
- * @throws ShapeError when the loss is no float32 scalar
- * @throws ResourceError when no gradients are registered, or the loss depends on no parameter
+ * @throws ArgumentError when `body` returns no `{ loss }`; ShapeError when the loss is no float32 scalar
+ * @throws ResourceError when no gradients are registered, no parameter is trainable, or the loss depends on none that is
  */
 export function valueAndGrad<Aux = undefined>(
   parameters: Parameters,
   body: () => { readonly loss: tf.Tensor; readonly aux?: Aux },
 ): ValueAndGrad<Aux> {
-  const paths = [...parameters.keys()];
-  const variables = [...parameters.values()];
+  const trainable = select(parameters, (_, variable) => variable.trainable);
+  const paths = [...trainable.keys()];
+  const variables = [...trainable.values()];
   if (variables.length === 0) {
-    throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one parameter', got: 'none' });
+    const got = parameters.size === 0 ? 'none' : `${parameters.size}, all frozen`;
+    throw new ResourceError({ where: 'valueAndGrad', rule: 'there must be at least one trainable parameter', got });
   }
-  return withCleanTape(outliving => {
+  return withCleanTape((outliving, adopt) => {
     let aux: Aux | undefined;
+    const kept: tf.Tensor[] = [];
     const { value, grads } = tf.engine().gradients(
       () => {
         const result = body();
-        const { loss } = result;
+        const loss = result?.loss;
+        if (!(loss instanceof tf.Tensor)) {
+          throw new ArgumentError({
+            where: 'valueAndGrad',
+            rule: 'the function must return { loss }, or { loss, aux }, with a tensor as loss',
+            got: result instanceof tf.Tensor ? 'the tensor itself' : typeof result,
+            advice: 'Write `() => ({ loss })`; it cannot be async.',
+          });
+        }
         if (loss.rank !== 0 || loss.dtype !== 'float32') {
           throw new ShapeError({
             where: 'valueAndGrad',
@@ -99,7 +119,10 @@ export function valueAndGrad<Aux = undefined>(
           });
         }
         aux = result.aux;
-        outliving.push(loss, ...[...tensorsIn(aux)].map(tf.keep));
+        const tensors = [...tensorsIn(aux)];
+        kept.push(...tensors.filter(tensor => !tensor.kept));
+        kept.forEach(tf.keep);
+        outliving.push(loss, ...tensors);
         return loss;
       },
       variables,
@@ -119,6 +142,7 @@ export function valueAndGrad<Aux = undefined>(
         advice: 'Compute the loss from the model inside the function, and pass the parameters of that model.',
       });
     }
+    kept.forEach(adopt);
     return { value: value as tf.Scalar, gradients, aux: aux as Aux };
   });
 }

@@ -4,6 +4,7 @@ export { type CallOptions, Dropout, type DropoutLayerOptions } from './dropout.t
 export {
   ArgumentError,
   atPath,
+  type ErrorKind,
   type ErrorParts,
   FormatError,
   isOstinatoError,
@@ -33,7 +34,7 @@ export {
   uniform,
   zeros,
 } from './initializers.ts';
-export { Linear, type LinearOptions, linear, variable } from './linear.ts';
+export { initialParameter, Linear, type LinearOptions, linear, variable } from './linear.ts';
 export { isModule, Module, type Parameters, parameters, select } from './module.ts';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './normalization.ts';
 export { type FusedOp, hasKernel, runFused, runKernel } from './op.ts';
@@ -42,5 +43,6 @@ export { type LayerNormArguments, layerNorm } from './ops/layer-norm.ts';
 export { type RmsNormArguments, rmsNorm } from './ops/rms-norm.ts';
 export type { Complete } from './options.ts';
 export { normalQuantile, portableLog, Rng, type RngState } from './rng.ts';
+export { selectWhere } from './select-where.ts';
 export { type Summary, type SummaryRow, summary } from './summary.ts';
 export { type Key, threefry } from './threefry.ts';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkLastAxis, checkNumber } from './check.ts';
+import { checkLastAxis, checkNumber, checkShape } from './check.ts';
+import { ShapeError } from './errors.ts';
 import { fanInUniform, type Initializer } from './initializers.ts';
 import { Module } from './module.ts';
 import { Rng } from './rng.ts';
@@ -27,7 +28,7 @@ export class Linear extends Module {
   readonly weight: tf.Variable;
   readonly bias: tf.Variable | null;
 
-  /** @throws ArgumentError when a size is not a positive integer */
+  /** @throws ArgumentError when a size is not a positive integer; ShapeError when an initializer returns another shape */
   constructor({
     inputSize,
     outputSize,
@@ -41,8 +42,12 @@ export class Linear extends Module {
     checkNumber('Linear', 'outputSize', outputSize, { integer: true, min: 1 });
     this.inputSize = inputSize;
     this.outputSize = outputSize;
-    this.weight = variable(weightInitializer([inputSize, outputSize], rng.split('weight')));
-    this.bias = bias ? variable(biasInitializer([outputSize], rng.split('bias'))) : null;
+    this.weight = initialParameter('Linear.weight', [inputSize, outputSize], shape =>
+      weightInitializer(shape, rng.split('weight')),
+    );
+    this.bias = bias
+      ? initialParameter('Linear.bias', [outputSize], shape => biasInitializer(shape, rng.split('bias')))
+      : null;
   }
 
   /**
@@ -61,7 +66,9 @@ export class Linear extends Module {
  * @throws ShapeError when the shapes do not fit
  */
 export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | null = null): tf.Tensor {
+  checkShape('Linear.call', 'weight', weight, { inputSize: null, outputSize: null }, 'float32');
   const [inputSize, outputSize] = weight.shape as [number, number];
+  if (bias) checkShape('Linear.call', 'bias', bias, { outputSize }, 'float32');
   checkLastAxis('Linear.call', 'input', input, 'inputSize', inputSize);
   return tf.tidy(() => {
     const rows = tf.reshape(input, [-1, inputSize]) as tf.Tensor2D; // [N, inputs]
@@ -70,9 +77,31 @@ export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | nu
   });
 }
 
-/** A trainable Variable that takes over `initial`, which is disposed. */
+/** A Variable that takes over `initial`, which is disposed. One that is not `trainable` is frozen: it gets no gradient. */
 export function variable(initial: tf.Tensor, trainable = true): tf.Variable {
   const created = tf.variable(initial, trainable);
   initial.dispose();
   return created;
+}
+
+/**
+ * The Variable of a parameter, with what `draw` returns for its shape.
+ *
+ * @param name of class and field, for the error: `LSTMCell.bias`
+ * @throws ShapeError when `draw` does not return a float32 tensor of `shape`, which is disposed
+ */
+export function initialParameter(
+  name: string,
+  shape: readonly number[],
+  draw: (shape: readonly number[]) => tf.Tensor,
+): tf.Variable {
+  const initial = draw(shape);
+  if (initial.dtype === 'float32' && tf.util.arraysEqual(initial.shape, [...shape])) return variable(initial);
+  initial.dispose();
+  throw new ShapeError({
+    where: name,
+    rule: 'the initializer must return the shape that it is given',
+    expected: `float32 [${shape.join(', ')}]`,
+    got: `${initial.dtype} [${initial.shape.join(', ')}]`,
+  });
 }

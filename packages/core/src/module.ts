@@ -4,8 +4,9 @@ import { ArgumentError } from './errors.ts';
 const marker: symbol = Symbol.for('ostinato.module');
 
 /**
- * A module is a tree: a class whose public readonly fields are `tf.Variable`s, other modules, arrays of these, or plain
- * configuration. There is no registry, no lazy build and no hidden state; what the fields hold is the model.
+ * A module is a tree: a class whose public readonly fields are `tf.Variable`s, other modules, arrays or plain objects of these, or
+ * plain configuration. There is no registry, no lazy build and no hidden state; what the fields hold is the model. Private (`#`)
+ * fields, Maps, Sets and instances of other classes are not looked into: what they hold is no parameter.
  */
 export abstract class Module {
   constructor() {
@@ -26,13 +27,17 @@ export function isModule(value: unknown): value is Module {
 /** Parameters of a module tree by path, e.g. `decoder.layers.3.attention.query.weight`. */
 export type Parameters = ReadonlyMap<string, tf.Variable>;
 
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
 function* leaves(
   node: unknown,
   path: string,
   ancestors: readonly unknown[],
 ): Generator<readonly [string, tf.Variable]> {
   if (node instanceof tf.Variable) yield [path, node];
-  else if (isModule(node) || Array.isArray(node)) {
+  else if (isModule(node) || Array.isArray(node) || isPlainObject(node)) {
     if (ancestors.includes(node)) {
       throw new ArgumentError({
         where: 'parameters',

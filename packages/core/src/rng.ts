@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from './check.ts';
-import { ArgumentError, FormatError } from './errors.ts';
+import { ArgumentError, FormatError, ResourceError } from './errors.ts';
 import { type Key, threefry } from './threefry.ts';
 
 /** Everything an `Rng` is: plain data, for checkpoints. */
@@ -68,7 +68,7 @@ export class Rng {
   }
 
   #block(index: number): [number, number] {
-    // Bit 31 of the second counter word separates drawn words from the keys that `split` makes.
+    // Bit 31 of the second counter word separates drawn words from the keys that `split` makes, and from the masks of dropout.
     return threefry(this.#key, index >>> 0, Math.floor(index / 2 ** 32) & 0x7fffffff);
   }
 
@@ -123,9 +123,10 @@ export class Rng {
     return order;
   }
 
-  /** float32 tensor of `shape`, uniform in [low, high), in steps of (high − low)·2⁻²⁴. */
+  /** float32 tensor of `shape`, uniform in [low, high), in steps of (high − low)·2⁻²⁴. What float32 would round up to `high` is the number below. */
   uniform(shape: readonly number[], low = 0, high = 1): tf.Tensor {
-    return this.#tensor(shape, () => low + (high - low) * ((this.word() >>> 8) / 2 ** 24));
+    const largest = low < high ? Math.max(low, float32Below(high)) : Infinity;
+    return this.#tensor(shape, () => Math.min(low + (high - low) * ((this.word() >>> 8) / 2 ** 24), largest));
   }
 
   /** float32 tensor of `shape`, normal with the given mean and standard deviation. */
@@ -134,10 +135,29 @@ export class Rng {
   }
 
   #tensor(shape: readonly number[], draw: () => number): tf.Tensor {
+    // Most models make their first tensor here. TensorFlow.js alone would say `No backend found in registry.`
+    if (tf.engine().backendNames().length === 0) {
+      throw new ResourceError({
+        where: 'Rng',
+        rule: 'an engine must be started before the first tensor is made',
+        got: 'none',
+        advice: 'Call `await start()` of @ostinato/backend/node or /browser first, or import a TensorFlow.js backend.',
+      });
+    }
     const values = new Float32Array(tf.util.sizeFromShape([...shape]));
     for (let i = 0; i < values.length; i++) values[i] = draw();
     return tf.tensor(values, [...shape], 'float32');
   }
+}
+
+/** The largest float32 below `bound`. */
+function float32Below(bound: number): number {
+  const value = Float32Array.of(bound);
+  if (value[0]! < bound) return value[0]!;
+  const bits = new Int32Array(value.buffer);
+  if (value[0] === 0) bits[0] = 0x80000001;
+  else bits[0]! += value[0]! > 0 ? -1 : 1;
+  return value[0]!;
 }
 
 function numberWords(label: number): number[] {

@@ -7,7 +7,7 @@ export interface SummaryRow {
   readonly dtype: string;
   /** Number of values. */
   readonly size: number;
-  /** False for frozen parameters (`tf.Variable.trainable`). */
+  /** False for frozen parameters (`tf.Variable.trainable`), which `valueAndGrad` gives no gradient. */
   readonly trainable: boolean;
 }
 

@@ -58,3 +58,9 @@ it('checkChoice shows the value and every choice', () => {
     "f: unknown activation, expected 'tanh' | 'relu', got 'selu'.",
   );
 });
+
+it('says that a text is no number', () => {
+  expect(() => checkNumber('adam', 'learningRate', '0.1' as unknown as number, { min: 0 })).toThrow(
+    'adam: learningRate must be a finite number ≥ 0, got the string "0.1".',
+  );
+});

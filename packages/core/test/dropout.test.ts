@@ -53,6 +53,12 @@ describe('Dropout', () => {
   });
 
   it('says what is wrong', () => {
+    for (const variational of [false, true]) {
+      const integers = tf.ones([1, 2, 3], 'int32');
+      expect(() => new Dropout({ rate: 0.5, variational }).call(integers, training)).toThrow(
+        'input must have dtype float32, got int32.',
+      );
+    }
     for (const rate of [-0.1, 1, Number.NaN]) expect(() => new Dropout({ rate })).toThrow(ArgumentError);
     expect(() => new Dropout({ rate: 0.5 }).call(input, { training: true })).toThrow(
       'Dropout.call: training needs an rng, got none. Pass { training: true, rng: rng.split(step) }.',

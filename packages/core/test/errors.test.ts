@@ -33,6 +33,23 @@ it.each([ArgumentError, ShapeError, FormatError, NonFiniteError, ResourceError])
   expect(isOstinatoError(error)).toBe(true);
 });
 
+it.each([ArgumentError, ShapeError, FormatError, NonFiniteError, ResourceError])(
+  '%s keeps its name and kind when a bundler renames the class',
+  Kind => {
+    const i = class i extends Kind {};
+    const error = new i(parts);
+    expect(error.name).toBe(Kind.name);
+    expect(error.kind).toBe(Kind.name);
+  },
+);
+
+it('tells the kinds of errors of another copy apart', () => {
+  const other = { [Symbol.for('ostinato.error')]: true, kind: 'ShapeError' };
+  expect(isOstinatoError(other, 'ShapeError')).toBe(true);
+  expect(isOstinatoError(other, 'ArgumentError')).toBe(false);
+  expect(isOstinatoError({ kind: 'ShapeError' }, 'ShapeError')).toBe(false);
+});
+
 it('recognises errors of another copy of the package by their marker, and nothing else', () => {
   expect(isOstinatoError({ [Symbol.for('ostinato.error')]: true })).toBe(true);
   for (const other of [new Error('x'), null, undefined, 'x', {}]) expect(isOstinatoError(other)).toBe(false);
@@ -68,4 +85,24 @@ it('lets results and other errors through', () => {
       throw other;
     }),
   ).toThrow(other);
+});
+
+it('puts the path on errors of a subclass that is made from other arguments', () => {
+  class TooLong extends ShapeError {
+    readonly time: number;
+
+    constructor(time: number) {
+      super({ ...parts, got: `${time} steps` });
+      this.time = time;
+    }
+  }
+  const error = new TooLong(9);
+  expect(() =>
+    atPath('decoder', () => {
+      throw error;
+    }),
+  ).toThrow(error);
+  expect(error.message).toBe('decoder (LSTM.call): input must be [batch, time, inputSize], got 9 steps.');
+  expect(error.stack).toContain(error.message);
+  expect(error.time).toBe(9);
 });

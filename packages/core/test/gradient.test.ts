@@ -1,7 +1,14 @@
 import { expectNoLeak } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { ResourceError, ShapeError, stopGradient, type ValueAndGrad, valueAndGrad } from '../src/index.ts';
+import {
+  ArgumentError,
+  ResourceError,
+  ShapeError,
+  stopGradient,
+  type ValueAndGrad,
+  valueAndGrad,
+} from '../src/index.ts';
 
 const a = tf.variable(tf.tensor1d([1, 2]));
 const b = tf.variable(tf.tensor1d([3, 5]));
@@ -59,6 +66,24 @@ describe('valueAndGrad', () => {
     expect(aux.steps).toBe(3);
     tf.dispose([aux.states[0], aux.states[1].deep, aux.byName.get('twice')!]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('leaves everything to a tidy around it, aux too, but what was there before', () => {
+    const before = tf.square(a);
+    const pinned = tf.keep(tf.square(b));
+    expectNoLeak(() => {
+      const aux = tf.tidy(() => {
+        const result = valueAndGrad(both, () => ({
+          loss: product(),
+          aux: { square: tf.square(a), left: tf.square(b), before, pinned },
+        }));
+        return tf.clone(result.aux.square);
+      });
+      expect(aux.arraySync()).toEqual([1, 4]);
+      return aux;
+    });
+    expect([before.isDisposed, before.kept, pinned.isDisposed, pinned.kept]).toEqual([false, false, false, true]);
+    tf.dispose([before, pinned]);
   });
 
   it('makes constants of the tensors in aux: the next window does not flow into the last', () => {
@@ -146,9 +171,32 @@ describe('valueAndGrad', () => {
 
   it('turns an empty list of parameters down', () => {
     expect(() => valueAndGrad(new Map(), () => ({ loss: product() }))).toThrow(
-      'valueAndGrad: there must be at least one parameter, got none.',
+      'valueAndGrad: there must be at least one trainable parameter, got none.',
     );
   });
+
+  it('gives a frozen parameter no gradient, like variableGrads of TensorFlow.js', () => {
+    b.trainable = false;
+    try {
+      const { gradients } = valueAndGrad(both, () => ({ loss: product() }));
+      expect([...gradients.keys()]).toEqual(['a']);
+      expect(() => valueAndGrad(new Map([['b', b]]), () => ({ loss: product() }))).toThrow(
+        'valueAndGrad: there must be at least one trainable parameter, got 1, all frozen.',
+      );
+    } finally {
+      b.trainable = true;
+    }
+  });
+});
+
+it.each([
+  ['a tensor', () => tf.sum(a), 'got the tensor itself'],
+  ['a promise', async () => ({ loss: tf.sum(a) }), 'got object'],
+  ['nothing', () => undefined, 'got undefined'],
+])('valueAndGrad refuses %s as the result', (_, body, message) => {
+  const run = (): unknown => valueAndGrad(both, body as unknown as () => { loss: tf.Tensor });
+  expect(run).toThrow(ArgumentError);
+  expect(run).toThrow(`the function must return { loss }, or { loss, aux }, with a tensor as loss, ${message}`);
 });
 
 describe('stopGradient', () => {

@@ -1,7 +1,18 @@
 import { expectNoLeak, gradCheck } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, Linear, linear, ones, parameters, Rng, ShapeError, variable, zeros } from '../src/index.ts';
+import {
+  ArgumentError,
+  Linear,
+  type LinearOptions,
+  linear,
+  ones,
+  parameters,
+  Rng,
+  ShapeError,
+  variable,
+  zeros,
+} from '../src/index.ts';
 
 describe('Linear', () => {
   it('is x W + b over the last axis', () => {
@@ -48,6 +59,21 @@ describe('Linear', () => {
     expectNoLeak(() => layer.call(input));
   });
 
+  it.each<[string, Partial<LinearOptions>]>([
+    ['a bias [1]', { biasInitializer: () => tf.zeros([1]) }],
+    ['a bias [2, 3]', { biasInitializer: () => tf.zeros([2, 3]) }],
+    ['an int32 weight', { weightInitializer: shape => tf.zeros([...shape], 'int32') }],
+    ['a weight of rank 1', { weightInitializer: () => tf.zeros([6]) }],
+  ])('turns an initializer down that returns %s', (_, initializer) => {
+    expect(() => new Linear({ inputSize: 3, outputSize: 2, ...initializer })).toThrow(ShapeError);
+  });
+
+  it('names the initializer that returns another shape', () => {
+    expect(() => new Linear({ inputSize: 3, outputSize: 2, biasInitializer: () => tf.zeros([1]) })).toThrow(
+      'Linear.bias: the initializer must return the shape that it is given, expected float32 [2], got float32 [1].',
+    );
+  });
+
   it('turns bad sizes and inputs down', () => {
     expect(() => new Linear({ inputSize: 0, outputSize: 2 })).toThrow(ArgumentError);
     expect(() => new Linear({ inputSize: 3, outputSize: 1.5 })).toThrow(
@@ -78,4 +104,13 @@ it('variable takes its first value over', () => {
     expect([...frozen.dataSync()]).toEqual([1, 2]);
     return frozen;
   });
+});
+
+it.each([
+  ['a bias [1]', tf.zeros([3, 2]), tf.zeros([1])],
+  ['a bias of rank 2', tf.zeros([3, 2]), tf.zeros([2, 2])],
+  ['an int32 weight', tf.zeros([3, 2], 'int32'), null],
+  ['a weight of rank 1', tf.zeros([3]), null],
+])('linear turns %s down', (_, weight, bias) => {
+  expect(() => linear(tf.zeros([4, 3]), weight, bias)).toThrow(ShapeError);
 });

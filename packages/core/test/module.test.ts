@@ -33,6 +33,19 @@ it('lists parameters by path, depth first, in the order of the fields', () => {
   ]);
 });
 
+it('looks into plain objects, but not into Maps and private fields', () => {
+  class Heads extends Module {
+    readonly heads = { pitch: new Leaf(), duration: { weight: tf.variable(tf.zeros([1])), width: 3 } };
+    readonly byName: ReadonlyMap<string, Leaf> = new Map([['other', new Leaf()]]);
+    readonly #hidden = new Leaf();
+
+    hidden(): Leaf {
+      return this.#hidden;
+    }
+  }
+  expect([...parameters(new Heads()).keys()]).toEqual(['heads.pitch.weight', 'heads.duration.weight']);
+});
+
 it('takes a list of modules as a tree', () => {
   const leaf = new Leaf();
   const found = parameters([leaf, new Tree()]);

@@ -1,6 +1,15 @@
 import { expectNoLeak } from '@ostinato/testing';
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, FormatError, normalQuantile, portableLog, Rng, type RngState, threefry } from '../src/index.ts';
+import {
+  ArgumentError,
+  dropoutMask,
+  FormatError,
+  normalQuantile,
+  portableLog,
+  Rng,
+  type RngState,
+  threefry,
+} from '../src/index.ts';
 
 const words = (rng: Rng, count: number): number[] => Array.from({ length: count }, () => rng.word());
 const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;
@@ -44,6 +53,16 @@ describe('Rng', () => {
     { key: [1, 2], position: -1 },
   ])('turns %j down as a state', state => {
     expect(() => Rng.fromState(state as unknown as RngState)).toThrow(FormatError);
+  });
+
+  it('shares no word with the dropout mask of its key', () => {
+    const rate = 0.5;
+    const drawn = new Rng(7);
+    const mask = dropoutMask(64, { rate, key: drawn.key });
+    const own = words(drawn, 64).map(word => ((word >>> 8) / 2 ** 24 >= rate ? 2 : 0));
+    expect([...mask]).not.toEqual(own);
+    const agreeing = own.filter((value, i) => value === mask[i]).length;
+    expect(Math.abs(agreeing - 32)).toBeLessThan(16); // four deviations of a fair coin
   });
 
   describe('split', () => {
@@ -139,6 +158,21 @@ describe('Rng', () => {
     expect(mean(normal.map(x => (x - 5) ** 2))).toBeCloseTo(0.01, 2);
     expect(new Rng(0).uniform([]).shape).toEqual([]);
     expectNoLeak(() => new Rng(0).normal([3]));
+  });
+
+  it('never draws the upper end, which float32 may round to', () => {
+    for (const [low, high] of [
+      [0, 1],
+      [1, 1.0000005],
+      [-1, 0],
+      [-3, -2.9999995],
+      [16_777_215, 16_777_216],
+      [0, 0.1],
+    ] as const) {
+      const drawn = new Rng(3).uniform([500], low, high).dataSync();
+      expect(drawn.every(x => x >= low && x < high)).toBe(true);
+    }
+    expect(new Rng(3).uniform([2], 5, 5).dataSync()).toEqual(Float32Array.of(5, 5));
   });
 
   it('draws the same numbers as ever', () => {

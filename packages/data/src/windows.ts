@@ -29,6 +29,8 @@ export interface RandomWindowsState {
   readonly position: number;
   /** Number of tokens. */
   readonly length: number;
+  readonly batchSize: number;
+  readonly windowLength: number;
 }
 
 /**
@@ -67,12 +69,14 @@ export class RandomWindows implements BatchSource<WindowBatch, RandomWindowsStat
   }
 
   state(): RandomWindowsState {
-    return { seed: this.#seed, position: this.#position, length: this.#tokens.length };
+    const { batchSize, windowLength } = this;
+    return { seed: this.#seed, position: this.#position, length: this.#tokens.length, batchSize, windowLength };
   }
 
   restore(state: RandomWindowsState): void {
-    const { length } = this.#tokens;
-    checkState('RandomWindows.restore', state, { seed: largest, position: largest }, { length });
+    const { batchSize, windowLength } = this;
+    const exact = { length: this.#tokens.length, batchSize, windowLength };
+    checkState('RandomWindows.restore', state, { seed: largest, position: largest }, exact);
     this.#seed = state.seed;
     this.#position = state.position;
   }

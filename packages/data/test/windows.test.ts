@@ -16,6 +16,18 @@ function rows({ inputs, targets, shape: [batch, time] }: WindowBatch): number[][
 }
 
 describe('RandomWindows', () => {
+  it('goes on only with the sizes that it was saved with', () => {
+    const state = new RandomWindows(options).state();
+    for (const sizes of [{ batchSize: 5 }, { windowLength: 6 }]) {
+      const other = new RandomWindows({ ...options, ...sizes });
+      expect(() => other.restore(state)).toThrow(
+        `state.${Object.keys(sizes)[0]}, expected ${Object.values(sizes)[0]}, got`,
+      );
+      expect(other.state().position).toBe(0);
+    }
+    new RandomWindows(options).restore(state);
+  });
+
   const options = { tokens, batchSize: 4, windowLength: 8, seed: 7 };
 
   it('draws windows anywhere, each start as likely as another', () => {

@@ -1,8 +1,9 @@
 import { checkNumber } from '@ostinato/core';
-import { logSoftmax, softmax } from './softmax.ts';
+import { checkLogits, logSoftmax, softmax } from './softmax.ts';
 
 // Every filter is pure: float32 [vocabulary] in, a new array out, with −Infinity for the tokens that are left out. All but
-// `keepTypical` keep the most likely token. Definitions as in Hugging Face transformers.
+// `keepTypical` keep the most likely token. Definitions as in Hugging Face transformers. All throw NonFiniteError when a logit is NaN
+// or +Infinity.
 
 /** Which tokens `filterLogits` leaves possible, and how evenly. */
 export interface FilterOptions {
@@ -22,6 +23,9 @@ function keep(logits: Float32Array, isKept: (token: number) => boolean): Float32
   return logits.map((x, token) => (isKept(token) ? x : -Infinity));
 }
 
+/** Share of `mass` that rounding may take from a sum of probabilities: logits are float32, the sum is float64. */
+const rounding = 1e-9;
+
 /** The first tokens of `order` whose total probability reaches `mass`; the one that reaches it is among them. */
 function nucleus(order: readonly number[], probabilities: Float64Array, mass: number): Set<number> {
   const kept = new Set<number>();
@@ -29,7 +33,7 @@ function nucleus(order: readonly number[], probabilities: Float64Array, mass: nu
   for (const token of order) {
     kept.add(token);
     total += probabilities[token]!;
-    if (total >= mass) break;
+    if (total >= mass * (1 - rounding)) break;
   }
   return kept;
 }
@@ -47,10 +51,11 @@ function sortedBy(key: Float64Array | Float32Array, probabilities: Float64Array,
  * xᵢ / temperature.
  *
  * @param logits float32 [vocabulary]
- * @throws ArgumentError unless temperature > 0
+ * @throws ArgumentError unless temperature > 0; NonFiniteError when a logit is NaN or +Infinity
  */
 export function scaleByTemperature(logits: Float32Array, temperature: number): Float32Array {
   checkNumber('scaleByTemperature', 'temperature', temperature, { above: 0 });
+  checkLogits('scaleByTemperature', logits);
   return logits.map(x => x / temperature);
 }
 
@@ -58,10 +63,11 @@ export function scaleByTemperature(logits: Float32Array, temperature: number): F
  * Keeps the k largest logits, and all that equal the k-th. Fan et al. 2018, arXiv:1805.04833.
  *
  * @param logits float32 [vocabulary]
- * @throws ArgumentError unless k is an integer ≥ 1
+ * @throws ArgumentError unless k is an integer ≥ 1; NonFiniteError when a logit is NaN or +Infinity
  */
 export function keepTopK(logits: Float32Array, k: number): Float32Array {
   checkNumber('keepTopK', 'topK', k, { integer: true, min: 1 });
+  checkLogits('keepTopK', logits);
   if (k >= logits.length) return logits.slice();
   const threshold = logits.toSorted()[logits.length - k]!;
   return keep(logits, token => logits[token]! >= threshold);
@@ -72,10 +78,11 @@ export function keepTopK(logits: Float32Array, k: number): Float32Array {
  * tokens the first is taken first. Holtzman et al. 2019, arXiv:1904.09751, section 3.1.
  *
  * @param logits float32 [vocabulary]
- * @throws ArgumentError unless 0 < p ≤ 1
+ * @throws ArgumentError unless 0 < p ≤ 1; NonFiniteError when a logit is NaN or +Infinity
  */
 export function keepTopP(logits: Float32Array, p: number): Float32Array {
   checkNumber('keepTopP', 'topP', p, { above: 0, max: 1 });
+  checkLogits('keepTopP', logits);
   if (p === 1) return logits.slice();
   const probabilities = softmax(logits);
   // All tokens below (1 − p) / V together have less than 1 − p, so the others suffice; sorting all would take most of the time.
@@ -92,10 +99,11 @@ export function keepTopP(logits: Float32Array, p: number): Float32Array {
  * Keeps tokens with pᵢ ≥ minP · max p. Nguyen et al. 2024, arXiv:2407.01082.
  *
  * @param logits float32 [vocabulary]
- * @throws ArgumentError unless 0 ≤ minP ≤ 1
+ * @throws ArgumentError unless 0 ≤ minP ≤ 1; NonFiniteError when a logit is NaN or +Infinity
  */
 export function keepMinP(logits: Float32Array, minP: number): Float32Array {
   checkNumber('keepMinP', 'minP', minP, { min: 0, max: 1 });
+  checkLogits('keepMinP', logits);
   const probabilities = softmax(logits);
   const threshold = minP * probabilities.reduce((a, b) => Math.max(a, b));
   return keep(logits, token => probabilities[token]! >= threshold);
@@ -106,10 +114,11 @@ export function keepMinP(logits: Float32Array, minP: number): Float32Array {
  * total probability is at least p. Meister et al. 2023, arXiv:2202.00666.
  *
  * @param logits float32 [vocabulary]
- * @throws ArgumentError unless 0 < p ≤ 1
+ * @throws ArgumentError unless 0 < p ≤ 1; NonFiniteError when a logit is NaN or +Infinity
  */
 export function keepTypical(logits: Float32Array, p: number): Float32Array {
   checkNumber('keepTypical', 'typicalP', p, { above: 0, max: 1 });
+  checkLogits('keepTypical', logits);
   if (p === 1) return logits.slice();
   const logProbabilities = logSoftmax(logits);
   const probabilities = logProbabilities.map(Math.exp);

@@ -84,7 +84,7 @@ export interface GenerateBatchOptions<S extends State> extends ModelOptions<S>, 
  * Leaving the loop early disposes what was carried. Nothing leaks, and `initialState` is untouched.
  *
  * @throws ArgumentError at the call, when an option is out of range; from the loop, when the rules forbid every token
- * @throws NonFiniteError from the loop, when a logit is NaN or infinite
+ * @throws NonFiniteError from the loop, when a logit is NaN or +Infinity
  * @throws ShapeError from the loop, when logits are not [1, vocabulary]
  */
 export function generate<S extends State>({

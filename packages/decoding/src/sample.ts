@@ -1,7 +1,7 @@
 import { ArgumentError, checkNumber, type Rng } from '@ostinato/core';
 import { type FilterOptions, filterLogits } from './filters.ts';
 import { blockRepeatedNgrams, penalizeRepetition, suppressTokens } from './penalties.ts';
-import { softmax } from './softmax.ts';
+import { checkLogits, softmax } from './softmax.ts';
 
 /** How the next token is chosen. */
 export interface SamplingOptions extends FilterOptions {
@@ -76,6 +76,7 @@ export function checkSampling(where: string, options: SamplingOptions & { readon
 export function chooseToken(logits: Float32Array, options: ChooseOptions = {}): number {
   checkSampling('chooseToken', options);
   const { temperature = 1, repetitionPenalty = 1, noRepeatNgram, suppress = [], rng, previous = [] } = options;
+  checkLogits('chooseToken', logits);
   let allowed = logits;
   if (suppress.length > 0) allowed = suppressTokens(allowed, suppress);
   if (repetitionPenalty !== 1) allowed = penalizeRepetition(allowed, previous, repetitionPenalty);

@@ -1,7 +1,11 @@
 import { NonFiniteError } from '@ostinato/core';
 
-/** log Σ exp(xᵢ), safe from overflow. −Infinity stands for an impossible token. */
-function logSumExp(where: string, logits: ArrayLike<number>): number {
+/**
+ * The largest logit. −Infinity stands for an impossible token.
+ *
+ * @throws NonFiniteError when a logit is NaN or +Infinity
+ */
+export function checkLogits(where: string, logits: ArrayLike<number>): number {
   let largest = -Infinity;
   for (let i = 0; i < logits.length; i++) {
     const x = logits[i]!;
@@ -11,12 +15,25 @@ function logSumExp(where: string, logits: ArrayLike<number>): number {
     }
     if (x > largest) largest = x;
   }
+  return largest;
+}
+
+/** exp(xᵢ − max x) and their sum, safe from overflow. */
+function exponentials(
+  where: string,
+  logits: ArrayLike<number>,
+): { values: Float64Array; sum: number; largest: number } {
+  const largest = checkLogits(where, logits);
   if (largest === -Infinity) {
     throw new NonFiniteError({ where, rule: 'at least one token must be possible', got: `none of ${logits.length}` });
   }
+  const values = new Float64Array(logits.length);
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
-  return largest + Math.log(sum);
+  for (let i = 0; i < logits.length; i++) {
+    values[i] = Math.exp(logits[i]! - largest);
+    sum += values[i]!;
+  }
+  return { values, sum, largest };
 }
 
 /**
@@ -26,10 +43,8 @@ function logSumExp(where: string, logits: ArrayLike<number>): number {
  * @throws NonFiniteError when a logit is NaN or +Infinity, or all are −Infinity
  */
 export function softmax(logits: ArrayLike<number>): Float64Array {
-  const total = logSumExp('softmax', logits);
-  const probabilities = new Float64Array(logits.length);
-  for (let i = 0; i < logits.length; i++) probabilities[i] = Math.exp(logits[i]! - total);
-  return probabilities;
+  const { values, sum } = exponentials('softmax', logits);
+  return values.map(value => value / sum);
 }
 
 /**
@@ -39,7 +54,8 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
  * @throws NonFiniteError when a logit is NaN or +Infinity, or all are −Infinity
  */
 export function logSoftmax(logits: ArrayLike<number>): Float64Array {
-  const total = logSumExp('logSoftmax', logits);
+  const { sum, largest } = exponentials('logSoftmax', logits);
+  const total = largest + Math.log(sum);
   const logProbabilities = new Float64Array(logits.length);
   for (let i = 0; i < logits.length; i++) logProbabilities[i] = logits[i]! - total;
   return logProbabilities;

@@ -1,5 +1,7 @@
+import { NonFiniteError } from '@ostinato/core';
 import {
   blockRepeatedNgrams,
+  chooseToken,
   filterLogits,
   keepMinP,
   keepTopK,
@@ -69,6 +71,34 @@ describe('filters', () => {
     expect(kept(keepTopP(logits, 0.95))).toEqual([0, 1, 2, 3]);
     expect(kept(keepTopP(ln(0.25, 0.25, 0.25, 0.25), 0.3))).toEqual([0, 1]);
     expect(() => keepTopP(logits, 0)).toThrow('topP must be a finite number > 0 ≤ 1, got 0');
+  });
+
+  it('top-p of equal logits keeps the smallest set', () => {
+    for (const size of [3, 5, 7, 10, 100, 1000]) {
+      for (let count = 1; count < size; count++) {
+        expect(kept(keepTopP(new Float32Array(size), count / size))).toHaveLength(count);
+      }
+    }
+  });
+
+  it('refuse NaN and +Infinity, whatever the option', () => {
+    for (const bad of [Number.NaN, Infinity]) {
+      const logits = Float32Array.of(0, bad, -Infinity);
+      for (const filter of [
+        () => scaleByTemperature(logits, 0.5),
+        () => keepTopK(logits, 1),
+        () => keepTopK(logits, 9),
+        () => keepTopP(logits, 0.5),
+        () => keepTopP(logits, 1),
+        () => keepMinP(logits, 0.5),
+        () => keepTypical(logits, 1),
+        () => filterLogits(logits),
+        () => chooseToken(logits, { temperature: 0 }),
+        () => chooseToken(logits, { temperature: 0, suppress: [1] }),
+      ]) {
+        expect(filter).toThrow(NonFiniteError);
+      }
+    }
   });
 
   it('min-p compares with the most likely token', () => {

@@ -236,6 +236,17 @@ describe('generate', () => {
     });
   });
 
+  it('hands over a state of its own when the model passes the borrowed one through', async () => {
+    await withState(1, async initialState => {
+      const ends: Hidden[] = [];
+      const passing: Step<Hidden> = (_, state) => ({ logits: tf.zeros([1, vocabulary]), state });
+      const onEnd: NonNullable<GenerateOptions<Hidden>['onEnd']> = ({ state }) => ends.push(state);
+      await collect(generate({ step: passing, initialState, prompt: [1], maximumTokens: 2, temperature: 0, onEnd }));
+      ends[0]!.hidden.dispose();
+      expect(initialState.hidden.isDisposed).toBe(false);
+    });
+  });
+
   it('takes models without a state, and ones that pass their state through', async () => {
     await expectNoLeak(async () => {
       const next = tf.eye(vocabulary);

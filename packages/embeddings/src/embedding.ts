@@ -1,4 +1,13 @@
-import { checkNumber, checkShape, type Initializer, Module, normal, Rng, variable } from '@ostinato/core';
+import {
+  checkNumber,
+  checkShape,
+  type Initializer,
+  initialParameter,
+  Module,
+  normal,
+  Rng,
+  variable,
+} from '@ostinato/core';
 import { embeddingLookup } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -17,7 +26,7 @@ export interface EmbeddingOptions {
   readonly initializer?: Initializer | undefined;
   /** Factor on the vectors that `call` returns, e.g. √E (Vaswani et al. 2017, section 3.4). Default 1. */
   readonly scale?: number | undefined;
-  /** Where the first vectors come from. Default `new Rng(0)`. */
+  /** Where the first vectors come from. Default `new Rng(0)`: two tables of one size that are not given theirs start alike. */
   readonly rng?: Rng | undefined;
 }
 
@@ -56,9 +65,9 @@ export class Embedding extends Module {
     this.embeddingSize = embeddingSize;
     this.paddingIndex = paddingIndex ?? null;
     this.scale = scale;
-    this.table = variable(
+    this.table = initialParameter('Embedding.table', [vocabularySize, embeddingSize], shape =>
       tf.tidy(() => {
-        const drawn = initializer([vocabularySize, embeddingSize], rng.split('table'));
+        const drawn = initializer(shape, rng.split('table'));
         return this.paddingIndex === null ? drawn : tf.mul(drawn, exceptRow(vocabularySize, this.paddingIndex));
       }),
     );

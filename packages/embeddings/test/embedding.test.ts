@@ -1,4 +1,4 @@
-import { normal, parameters, Rng, uniform } from '@ostinato/core';
+import { normal, parameters, Rng, ShapeError, uniform } from '@ostinato/core';
 import { allClose, expectNoLeak, gradCheck } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +41,10 @@ describe('Embedding', () => {
       scaled.call(ids),
       Array.from(plain.call(ids).dataSync(), x => 2.5 * x),
     );
+  });
+
+  it('refuses an initializer that returns another shape', () => {
+    expect(() => new Embedding({ ...sizes, initializer: () => tf.zeros([1]) })).toThrow(ShapeError);
   });
 
   it('starts from a standard normal, or what the initializer draws', () => {

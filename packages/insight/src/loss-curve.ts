@@ -16,8 +16,8 @@ export interface LossSeries {
   readonly name: string;
   readonly points: readonly LossPoint[];
   /**
-   * Weight of the past in the exponential moving average that is drawn, 0 ≤ s < 1; the values themselves stay visible as a
-   * pale line. Default 0.
+   * Weight of a value's neighbours in the average that is drawn (see `smooth`), 0 ≤ s < 1; the values themselves stay visible
+   * as a pale line. Default 0.
    */
   readonly smoothing?: number | undefined;
 }
@@ -111,6 +111,6 @@ export function lossCurve({
       ...(logarithmic ? { tickFormat: logarithmicTick } : {}),
     },
     marks: lines,
-    names: series.map(({ name }) => name),
+    names: series.map(({ name, smoothing = 0 }) => (smoothing > 0 ? `${name} (pale: before smoothing)` : name)),
   });
 }

@@ -1,8 +1,8 @@
 import { checkNumber } from '@ostinato/core';
 
 /**
- * Exponential moving average with the bias of its zero start taken out, the smoothing of TensorBoard:
- * mₜ = s·mₜ₋₁ + (1 − s)·xₜ with m₀ = 0, and x̂ₜ = mₜ / (1 − sᵗ).
+ * Average over both sides, weighted by the distance: x̂ₜ = Σⱼ s^|t−j| xⱼ / Σⱼ s^|t−j|. Unlike the moving average of TensorBoard,
+ * which looks back only, it does not lag behind a falling loss.
  *
  * A value that is not finite is passed through and left out of the average.
  *
@@ -12,12 +12,21 @@ import { checkNumber } from '@ostinato/core';
  */
 export function smooth(values: readonly number[], smoothing: number): number[] {
   checkNumber('smooth', 'smoothing', smoothing, { min: 0, below: 1 });
-  let mean = 0;
-  let weight = 0;
+  const past = decayingSums(values, smoothing);
+  const future = decayingSums(values.toReversed(), smoothing).reverse();
+  // Both sums have the value itself, with weight 1.
+  return values.map((value, t) =>
+    Number.isFinite(value)
+      ? (past[t]!.sum + future[t]!.sum - value) / (past[t]!.weight + future[t]!.weight - 1)
+      : value,
+  );
+}
+
+/** Σⱼ≤ₜ s^(t−j) xⱼ over the finite values, and the sum of these weights. */
+function decayingSums(values: readonly number[], decay: number): { sum: number; weight: number }[] {
+  let [sum, weight] = [0, 0];
   return values.map(value => {
-    if (!Number.isFinite(value)) return value;
-    mean = smoothing * mean + (1 - smoothing) * value;
-    weight = smoothing * weight + (1 - smoothing); // = 1 − sᵗ
-    return mean / weight;
+    if (Number.isFinite(value)) [sum, weight] = [decay * sum + value, decay * weight + 1];
+    return { sum, weight };
   });
 }

@@ -25,7 +25,9 @@ describe('lossCurve', () => {
     expect(root.querySelectorAll('g[aria-label="line"]')).toHaveLength(3);
     expect(root.querySelectorAll('g[aria-label="dot"] circle')).toHaveLength(valid.length + series.length); // and the legend
     const texts = [...root.querySelectorAll('text')].map(text => text.textContent);
-    expect(texts).toEqual(expect.arrayContaining(['train', 'valid', 'step', 'loss (nats per token)']));
+    expect(texts).toEqual(
+      expect.arrayContaining(['train (pale: before smoothing)', 'valid', 'step', 'loss (nats per token)']),
+    );
   });
 
   it('reads on white and on dark: a background and colours of its own', () => {

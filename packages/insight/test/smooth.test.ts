@@ -3,9 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { smooth, sparkline } from '../src/index.ts';
 
 describe('smooth', () => {
-  it('takes out the bias of the zero start', () => {
-    // s = ½: m = ½·2 = 1 and 1 / (1 − ½) = 2; m = ½·1 + ½·4 = 2.5 and 2.5 / (1 − ¼) = 10/3.
-    expect(smooth([2, 4], 0.5)).toEqual([2, 10 / 3]);
+  it('averages both sides by distance', () => {
+    // s = ½: (2 + ½·4) / (1 + ½) = 8/3; (½·2 + 4) / (1 + ½) = 10/3.
+    expect(smooth([2, 4], 0.5)).toEqual([8 / 3, 10 / 3]);
+  });
+
+  it('does not lag behind a slope', () => {
+    const slope = Array.from({ length: 101 }, (_, t) => 100 - t);
+    expect(smooth(slope, 0.8)[50]).toBeCloseTo(50, 3);
   });
 
   it('leaves values as they are at 0, constants as they are at any smoothing', () => {
@@ -18,7 +23,7 @@ describe('smooth', () => {
   });
 
   it('passes NaN through without spoiling what follows', () => {
-    expect(smooth([2, Number.NaN, 4], 0.5)).toEqual([2, Number.NaN, 10 / 3]);
+    expect(smooth([2, Number.NaN, 4], 0.5)).toEqual([8 / 3, Number.NaN, 10 / 3]);
   });
 
   it('refuses a smoothing of 1', () => {

@@ -9,6 +9,7 @@ import {
   runFused,
   runKernel,
   ShapeError,
+  selectWhere,
 } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDtype, checkIndices } from './check.ts';
@@ -168,46 +169,67 @@ function checkAttention(
   }
 }
 
+/** How the reference attends: options with their defaults. */
+interface ReferenceOptions {
+  readonly scale: number;
+  readonly causal: boolean;
+  readonly offset: number;
+  readonly drop: DropoutOptions | undefined;
+}
+
 /** Plain ops, with all scores at once. The heads of a group are stacked as rows, so that nothing is repeated. */
 function reference(
   { query, key, value, bias, keyLengths }: ScaledDotProductAttentionArguments,
-  { scale, causal, offset, drop }: { scale: number; causal: boolean; offset: number; drop: DropoutOptions | undefined },
+  { scale, causal, offset, drop }: ReferenceOptions,
 ): WeightedAttention {
   const [batch, queryHeads, queryTime, width] = query.shape as [number, number, number, number];
   const [, keyHeads, keyTime, valueWidth] = value.shape as [number, number, number, number];
   const rows = (queryHeads / keyHeads) * queryTime;
   const positions = tf.range(0, keyTime, 1, 'int32'); // [Tk]
   const valid = keyLengths && tf.less(positions, tf.reshape(keyLengths, [batch, 1])); // [B, Tk]
-  // Padding becomes zero first, so that a NaN in it stays there: NaN times a weight of zero would still be NaN.
-  const clean = (tensor: tf.Tensor): tf.Tensor =>
-    valid ? tf.where(tf.reshape(valid, [batch, 1, keyTime, 1]), tensor, tf.zerosLike(tensor)) : tensor;
-  const products = tf.matMul(tf.reshape(query, [batch, keyHeads, rows, width]), clean(key), false, true);
-  const scaled = tf.mul(tf.reshape(products, [batch, queryHeads, queryTime, keyTime]), scale);
   const masks: tf.Tensor[] = [];
   if (valid) masks.push(tf.reshape(valid, [batch, 1, 1, keyTime]));
   if (causal) {
     const last = tf.range(offset, queryTime + offset, 1, 'int32'); // of the keys that a query sees
     masks.push(tf.lessEqual(positions, tf.reshape(last, [queryTime, 1])));
   }
+  if (bias) masks.push(constantOf(bias, x => tf.notEqual(x, -Infinity)));
+  const hidden = masks.length > 0;
+  const visible = (): tf.Tensor => masks.reduce((all, mask) => tf.logicalAnd(all, mask)); // broadcastable to the scores
+  const seesAny = (): tf.Tensor => tf.any(visible(), -1, true);
+  const sighted = hidden && (bias ? constantOf(bias, seesAny) : seesAny());
+
+  // What does not count becomes zero first, so that a NaN in it stays there: NaN times a weight of zero would still be NaN.
+  const counted = valid && tf.reshape(valid, [batch, 1, keyTime, 1]);
+  const clean = (x: tf.Tensor): tf.Tensor => (counted ? selectWhere(counted, x, tf.zerosLike(x)) : x);
+  const seeing = (x: tf.Tensor): tf.Tensor => (sighted ? selectWhere(sighted, x, tf.zerosLike(x)) : x);
+  const queries = tf.reshape(seeing(query), [batch, keyHeads, rows, width]);
+  const products = tf.reshape(tf.matMul(queries, clean(key), false, true), [batch, queryHeads, queryTime, keyTime]);
+  const scaled = tf.mul(products, scale);
   const scores = bias ? tf.add(scaled, bias) : scaled;
-  const weights = bias || masks.length > 0 ? maskedSoftmax(scores, masks) : tf.softmax(scores);
+  const weights = hidden ? maskedSoftmax(scores, visible) : tf.softmax(scores);
   const kept = drop ? dropout(weights, drop) : weights;
   const sums = tf.matMul(tf.reshape(kept, [batch, keyHeads, rows, keyTime]), clean(value)); // [B, Hk, rows, Dv]
-  return { output: tf.reshape(sums, [batch, queryHeads, queryTime, valueWidth]), weights };
+  return { output: seeing(tf.reshape(sums, [batch, queryHeads, queryTime, valueWidth])), weights };
+}
+
+/** What `compute` makes of a tensor, as a constant: comparisons have no gradient in TensorFlow.js, not even zero. */
+function constantOf(tensor: tf.Tensor, compute: (tensor: tf.Tensor) => tf.Tensor): tf.Tensor {
+  return tf.customGrad((input: unknown) => ({
+    value: compute(input as tf.Tensor),
+    gradFunc: () => tf.zerosLike(tensor),
+  }))(tensor);
 }
 
 /** Stands for −∞ in the scores: even a row of nothing else has a softmax without NaN, which the mask then makes zero. */
 const lowest = -3e38;
 
-/**
- * p = softmax over the last axis of the scores that all masks let through and that are not −∞; 0 elsewhere, and in a row without
- * such scores. The gradient is p ∘ (dp − Σ p ∘ dp): comparisons have none in TensorFlow.js, not even zero.
- */
-function maskedSoftmax(scores: tf.Tensor, masks: readonly tf.Tensor[]): tf.Tensor {
+/** p = softmax over the last axis of the visible scores, 0 elsewhere. Its gradient is p ∘ (dp − Σ p ∘ dp). */
+function maskedSoftmax(scores: tf.Tensor, visible: () => tf.Tensor): tf.Tensor {
   const softmax = tf.customGrad((...args: unknown[]) => {
     const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    const visible = masks.reduce((all, mask) => tf.logicalAnd(all, mask), tf.notEqual(input, -Infinity));
-    const weights = tf.mul(tf.softmax(tf.where(visible, input, lowest)), tf.cast(visible, 'float32'));
+    const mask = visible();
+    const weights = tf.mul(tf.softmax(tf.where(mask, input, lowest)), tf.cast(mask, 'float32'));
     save([weights]);
     return {
       value: weights,

@@ -56,7 +56,8 @@ export interface GruSequenceOptions extends SequenceOptions {
  *     reset-before  n = tanh(xₜ Wₙ + bₙ + (r ∘ hₜ₋₁) Uₙ)
  *     hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁
  *
- * Cho et al. 2014, arXiv:1406.1078, section 2.3 (reset-before; its z is our 1 − z).
+ * Cho et al. 2014, arXiv:1406.1078, section 2.3, eq. 5 to 8 (reset-before, the same z); Chung et al. 2014, arXiv:1412.3555, section 3.2,
+ * swaps z and 1 − z.
  *
  * @returns `output`, every hₜ, float32 [B, T, H] (zero where a row has ended), and `hidden`, each row's last, float32 [B, H]
  * @throws ShapeError, ArgumentError when shapes, lengths or options do not fit

@@ -21,7 +21,7 @@ export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
 export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
-export type { AllStates, LastState, SequenceOptions } from './sequence.ts';
+export { type AllStates, checkLengths, type LastState, type SequenceOptions, type SequenceSizes } from './sequence.ts';
 export { silu } from './silu.ts';
 export {
   type Reduction,

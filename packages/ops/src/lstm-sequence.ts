@@ -51,8 +51,11 @@ export interface LstmSequenceArguments {
 /**
  * Long short-term memory over a whole sequence:
  *
- *     i, f, o = σ(xₜ W + b + hₜ₋₁ U)      g = tanh(xₜ W + b + hₜ₋₁ U)
- *     cₜ = f ∘ cₜ₋₁ + i ∘ g               hₜ = o ∘ tanh(cₜ), times R when there is a projection
+ *     i = σ(xₜ Wᵢ + bᵢ + hₜ₋₁ Uᵢ)            f = σ(xₜ W_f + b_f + hₜ₋₁ U_f)
+ *     g = tanh(xₜ W_g + b_g + hₜ₋₁ U_g)      o = σ(xₜ Wₒ + bₒ + hₜ₋₁ Uₒ)
+ *     cₜ = f ∘ cₜ₋₁ + i ∘ g                  hₜ = o ∘ tanh(cₜ), times R when there is a projection
+ *
+ * W = [Wᵢ W_f W_g Wₒ], U and b likewise.
  *
  * Hochreiter and Schmidhuber 1997, Neural Computation 9; forget gate: Gers, Schmidhuber, Cummins 2000, Neural Computation 12;
  * projection: Sak, Senior, Beaufays 2014, arXiv:1402.1128.

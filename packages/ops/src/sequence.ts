@@ -1,4 +1,4 @@
-import { ArgumentError, checkChoice, checkShape, ShapeError } from '@ostinato/core';
+import { ArgumentError, checkChoice, checkShape, ShapeError, selectWhere } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { valuesInMainMemory } from './engine.ts';
 
@@ -59,7 +59,11 @@ export function checkSequence(
 export const tidy = tf.tidy as <Result>(body: () => Result) => Result;
 
 /** Checks lengths: int32 [B], each in 0 … T. On a GPU their values are trusted: reading them would wait for it. */
-export function checkLengths(where: string, lengths: tf.Tensor | undefined, { batch, time }: SequenceSizes): void {
+export function checkLengths(
+  where: string,
+  lengths: tf.Tensor | undefined,
+  { batch, time }: Pick<SequenceSizes, 'batch' | 'time'>,
+): void {
   if (!lengths) return;
   checkShape(where, 'lengths', lengths, { batch }, 'int32');
   if (!valuesInMainMemory()) return;
@@ -103,7 +107,7 @@ export function referenceRecurrence<Carry extends readonly tf.Tensor[]>(
   const time = input.shape[1]!;
   const valid = lengths && tf.less(tf.range(0, time, 1, 'int32'), tf.reshape(lengths, [-1, 1])); // [B, T]
   // Padding becomes zero first, so that a NaN in it stays there: NaN times a mask would still be NaN.
-  const clean = valid ? tf.where(tf.expandDims(valid, 2), input, tf.zerosLike(input)) : input;
+  const clean = valid ? selectWhere(tf.expandDims(valid, 2), input, tf.zerosLike(input)) : input;
   const gates = timeSteps(inputGates(clean, inputWeight, bias)); // T × [B, gates·H]
   const masks = valid && timeSteps(tf.expandDims(valid, 2)); // T × [B, 1]
   const outputs: tf.Tensor[] = new Array(time);
@@ -113,8 +117,8 @@ export function referenceRecurrence<Carry extends readonly tf.Tensor[]>(
     const previous = current;
     const next = step(gates[t]!, previous);
     const mask = masks?.[t];
-    current = mask ? (next.map((tensor, j) => tf.where(mask, tensor, previous[j]!)) as unknown as Carry) : next;
-    if (states === 'all') outputs[t] = mask ? tf.where(mask, next[0]!, tf.zerosLike(next[0]!)) : next[0]!;
+    current = mask ? (next.map((tensor, j) => selectWhere(mask, tensor, previous[j]!)) as unknown as Carry) : next;
+    if (states === 'all') outputs[t] = mask ? selectWhere(mask, next[0]!, tf.zerosLike(next[0]!)) : next[0]!;
   }
   return { output: states === 'all' ? tf.stack(outputs, 1) : null, carry: current };
 }

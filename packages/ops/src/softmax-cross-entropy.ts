@@ -7,6 +7,7 @@ import {
   runFused,
   runKernel,
   ShapeError,
+  selectWhere,
 } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDtype, checkIndices } from './check.ts';
@@ -48,7 +49,7 @@ export interface SoftmaxCrossEntropyOptions {
   readonly labelSmoothing?: number | undefined;
   /** Rows with this label count nothing and get no gradient. Default: none. */
   readonly ignoreIndex?: number | undefined;
-  /** `'mean'` divides by Σ w_y over the rows that count, as PyTorch does; no row counting gives 0. Default `'mean'`. */
+  /** `'mean'` divides by Σ w_y over the rows that count, as PyTorch does; when no row counts, or there is none, the loss is 0. Default `'mean'`. */
   readonly reduction?: Reduction | undefined;
 }
 
@@ -93,7 +94,7 @@ export function softmaxCrossEntropy(
     if (reduction === 'none') return tf.reshape(losses, leading);
     const total = tf.sum(losses);
     if (reduction === 'sum') return total;
-    if (!classWeights && ignoreIndex === undefined) return tf.div(total, targets.size);
+    if (!classWeights && ignoreIndex === undefined) return tf.div(total, Math.max(1, targets.size));
     const counts =
       ignoreIndex === undefined
         ? tf.ones([targets.size])
@@ -114,7 +115,10 @@ function reference(
   ignoreIndex: number | undefined,
 ): tf.Tensor {
   const [rows, classes] = logits.shape as [number, number];
-  const logProbabilities = tf.logSoftmax(logits); // [N, V]
+  const ignored = ignoreIndex === undefined ? null : tf.equal(labels, tf.scalar(ignoreIndex, 'int32')); // [N]
+  // Ignored rows become zero first, so that a NaN in them stays there.
+  const clean = ignored ? selectWhere(tf.expandDims(ignored, 1), tf.zerosLike(logits), logits) : logits;
+  const logProbabilities = tf.logSoftmax(clean); // [N, V]
   const safe = insideRange(labels, classes);
   const chosen = pick(logProbabilities, safe); // log p_y, [N]
   const hard = classWeights ? tf.mul(chosen, tf.gather(classWeights, safe)) : chosen;
@@ -123,8 +127,7 @@ function reference(
     const weighted = classWeights ? tf.mul(logProbabilities, classWeights) : logProbabilities;
     losses = tf.sub(losses, tf.mul(tf.sum(weighted, 1), labelSmoothing / classes));
   }
-  if (ignoreIndex === undefined) return losses;
-  return tf.where(tf.equal(labels, tf.scalar(ignoreIndex, 'int32')), tf.zeros([rows]), losses);
+  return ignored ? selectWhere(ignored, tf.zeros([rows]), losses) : losses;
 }
 
 /** table[i, columns[i]] for every row i, with a gradient that every backend can compute (a mask, not a scatter). */

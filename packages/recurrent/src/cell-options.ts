@@ -17,7 +17,7 @@ export interface CellOptions extends CellInitializers {
    * arXiv:1512.05287, section 4). Default 0.
    */
   readonly recurrentDropout?: number | undefined;
-  /** Where the first weights come from. Default `new Rng(0)`. */
+  /** Where the first weights come from. Default `new Rng(0)`: two layers of one size that are not given theirs start alike. */
   readonly rng?: Rng | undefined;
 }
 

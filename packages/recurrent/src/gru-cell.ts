@@ -1,4 +1,4 @@
-import { type CallOptions, Dropout, LayerNorm, Module, Rng, type StepResult, variable } from '@ostinato/core';
+import { type CallOptions, Dropout, initialParameter, LayerNorm, Module, Rng, type StepResult } from '@ostinato/core';
 import { gruSequence } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { type CellOptions, checkSizes, checkStep, drops, type StateSizes } from './cell-options.ts';
@@ -29,7 +29,8 @@ const gates = ['r', 'z', 'n'] as const;
  *     hₜ = (1 − z)∘n + z∘hₜ₋₁
  *
  * W is `inputWeight` [inputSize, 3H], U `recurrentWeight` [H, 3H], b `bias` [3H], c `recurrentBias` [3H] (reset after only),
- * with the gates in the order r, z, n. Beware: papers swap z and 1 − z.
+ * with the gates in the order r, z, n. The z is that of Cho et al.; Chung et al. 2014,
+ * arXiv:1412.3555, swap z and 1 − z.
  *
  * With layer norm every product is normalised, LN(xₜ W; γ) and LN(hₜ₋₁ U; γ), the gates' [2H] and the candidate's [H] apart.
  *
@@ -75,11 +76,21 @@ export class GRUCell extends Module implements SequenceCell<GRUState> {
     this.resetAfter = resetAfter;
     const cell: CellShape = { hiddenSize, gates, mergedBiases: resetAfter ? 1 : 2 };
     const width = 3 * hiddenSize;
-    this.inputWeight = variable(inputInitializer([inputSize, width], rng.split('inputWeight'), cell));
-    this.recurrentWeight = variable(recurrentInitializer([hiddenSize, width], rng.split('recurrentWeight'), cell));
-    this.bias = bias ? variable(biasInitializer([width], rng.split('bias'), cell)) : null;
+    this.inputWeight = initialParameter('GRUCell.inputWeight', [inputSize, width], shape =>
+      inputInitializer(shape, rng.split('inputWeight'), cell),
+    );
+    this.recurrentWeight = initialParameter('GRUCell.recurrentWeight', [hiddenSize, width], shape =>
+      recurrentInitializer(shape, rng.split('recurrentWeight'), cell),
+    );
+    this.bias = bias
+      ? initialParameter('GRUCell.bias', [width], shape => biasInitializer(shape, rng.split('bias'), cell))
+      : null;
     this.recurrentBias =
-      bias && resetAfter ? variable(biasInitializer([width], rng.split('recurrentBias'), cell)) : null;
+      bias && resetAfter
+        ? initialParameter('GRUCell.recurrentBias', [width], shape =>
+            biasInitializer(shape, rng.split('recurrentBias'), cell),
+          )
+        : null;
     const norm = (size: number): LayerNorm | null => (layerNorm ? new LayerNorm({ size, bias: false }) : null);
     this.inputGateNorm = norm(2 * hiddenSize);
     this.inputCandidateNorm = norm(hiddenSize);

@@ -3,11 +3,11 @@ import {
   type CallOptions,
   checkNumber,
   Dropout,
+  initialParameter,
   LayerNorm,
   Module,
   Rng,
   type StepResult,
-  variable,
 } from '@ostinato/core';
 import { lstmSequence } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
@@ -21,7 +21,7 @@ export type LSTMState = { readonly hidden: tf.Tensor; readonly cell: tf.Tensor }
 
 /** Options of `LSTMCell`. */
 export interface LSTMCellOptions extends CellOptions {
-  /** Width P of a projected hidden state (Sak et al. 2014). Default: none, hₜ is as wide as cₜ. */
+  /** Width P < H of a projected hidden state (Sak et al. 2014). Default: none, hₜ is as wide as cₜ. */
   readonly projectionSize?: number | undefined;
   /**
    * What the forget gate's bias starts from instead of what `biasInitializer` draws: 1 lets the cell remember from the
@@ -80,6 +80,7 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
   }: LSTMCellOptions) {
     super();
     checkSizes('LSTMCell', { inputSize, hiddenSize, ...(projectionSize === undefined ? {} : { projectionSize }) });
+    checkProjection(projectionSize, hiddenSize);
     checkForgetBias(forgetBias, bias);
     this.recurrentDropout = new Dropout({ rate: recurrentDropout });
     this.inputSize = inputSize;
@@ -88,12 +89,20 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
     this.stateSizes = { hidden: this.outputSize, cell: hiddenSize };
     const cell: CellShape = { hiddenSize, gates, mergedBiases: 2 };
     const width = 4 * hiddenSize;
-    this.inputWeight = variable(inputInitializer([inputSize, width], rng.split('inputWeight'), cell));
-    this.recurrentWeight = variable(recurrentInitializer([this.outputSize, width], rng.split('recurrentWeight'), cell));
+    this.inputWeight = initialParameter('LSTMCell.inputWeight', [inputSize, width], shape =>
+      inputInitializer(shape, rng.split('inputWeight'), cell),
+    );
+    this.recurrentWeight = initialParameter('LSTMCell.recurrentWeight', [this.outputSize, width], shape =>
+      recurrentInitializer(shape, rng.split('recurrentWeight'), cell),
+    );
     const drawBias = forgetBias === undefined ? biasInitializer : withForgetBias(biasInitializer, forgetBias);
-    this.bias = bias ? variable(drawBias([width], rng.split('bias'), cell)) : null;
+    this.bias = bias
+      ? initialParameter('LSTMCell.bias', [width], shape => drawBias(shape, rng.split('bias'), cell))
+      : null;
     this.projection = projectionSize
-      ? variable(inputInitializer([hiddenSize, projectionSize], rng.split('projection'), cell))
+      ? initialParameter('LSTMCell.projection', [hiddenSize, projectionSize], shape =>
+          inputInitializer(shape, rng.split('projection'), cell),
+        )
       : null;
     this.inputNorm = layerNorm ? new LayerNorm({ size: width, bias: false }) : null;
     this.recurrentNorm = layerNorm ? new LayerNorm({ size: width, bias: false }) : null;
@@ -151,6 +160,17 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
 }
 
 type Gates = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+
+function checkProjection(projectionSize: number | undefined, hiddenSize: number): void {
+  if (projectionSize === undefined || projectionSize < hiddenSize) return;
+  throw new ArgumentError({
+    where: 'LSTMCell',
+    rule: 'projectionSize must be smaller than hiddenSize',
+    expected: `< ${hiddenSize}`,
+    got: String(projectionSize),
+    advice: 'Leave it out, or put a Linear behind the layer.',
+  });
+}
 
 function checkForgetBias(forgetBias: number | undefined, bias: boolean): void {
   if (forgetBias === undefined) return;

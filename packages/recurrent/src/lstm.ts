@@ -3,7 +3,7 @@ import { RecurrentStack, type StackOptions } from './stack.ts';
 
 /** Options of `LSTM`. */
 export interface LSTMOptions extends StackOptions {
-  /** Width P of a projected hidden state (Sak et al. 2014, arXiv:1402.1128). Default: none. */
+  /** Width P < hiddenSize of a projected hidden state (Sak et al. 2014, arXiv:1402.1128). Default: none. */
   readonly projectionSize?: number | undefined;
   /** What the forget gates' biases start from. Default: as `biasInitializer` draws. */
   readonly forgetBias?: number | undefined;

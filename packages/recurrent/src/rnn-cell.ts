@@ -2,11 +2,11 @@ import {
   type CallOptions,
   checkChoice,
   Dropout,
+  initialParameter,
   LayerNorm,
   Module,
   Rng,
   type StepResult,
-  variable,
 } from '@ostinato/core';
 import { rnnSequence } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
@@ -74,9 +74,15 @@ export class RNNCell extends Module implements SequenceCell<RNNState> {
     this.stateSizes = { hidden: hiddenSize };
     this.activation = activation;
     const cell: CellShape = { hiddenSize, gates: ['h'], mergedBiases: 2 };
-    this.inputWeight = variable(inputInitializer([inputSize, hiddenSize], rng.split('inputWeight'), cell));
-    this.recurrentWeight = variable(recurrentInitializer([hiddenSize, hiddenSize], rng.split('recurrentWeight'), cell));
-    this.bias = bias ? variable(biasInitializer([hiddenSize], rng.split('bias'), cell)) : null;
+    this.inputWeight = initialParameter('RNNCell.inputWeight', [inputSize, hiddenSize], shape =>
+      inputInitializer(shape, rng.split('inputWeight'), cell),
+    );
+    this.recurrentWeight = initialParameter('RNNCell.recurrentWeight', [hiddenSize, hiddenSize], shape =>
+      recurrentInitializer(shape, rng.split('recurrentWeight'), cell),
+    );
+    this.bias = bias
+      ? initialParameter('RNNCell.bias', [hiddenSize], shape => biasInitializer(shape, rng.split('bias'), cell))
+      : null;
     this.norm = layerNorm ? new LayerNorm({ size: hiddenSize, bias: false }) : null;
   }
 

@@ -29,7 +29,10 @@ export interface StackOptions extends CellOptions {
   readonly merge?: Merge | undefined;
   /** Rate of dropout on the input of the first layer. Default 0. */
   readonly inputDropout?: number | undefined;
-  /** Rate of dropout between layers: on the input of every layer but the first. Default 0. */
+  /**
+   * Rate of dropout between layers: on the input of every layer but the first. With one layer it does nothing (PyTorch warns
+   * then); `inputDropout` is for the first. Default 0.
+   */
   readonly dropout?: number | undefined;
   /**
    * Whether `inputDropout` and `dropout` draw one mask for all time steps of a row (Gal and Ghahramani 2016,

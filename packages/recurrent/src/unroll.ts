@@ -6,6 +6,7 @@ import {
   ShapeError,
   type State,
   selectRows,
+  selectWhere,
   stateTensors,
 } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -87,7 +88,7 @@ export function checkSequence(where: string, input: tf.Tensor, inputSize: number
 function withoutPadding(input: tf.Tensor, lengths: Int32Array): tf.Tensor {
   const steps = tf.range(0, input.shape[1]!, 1, 'int32');
   const inside = tf.less(steps, tf.tensor2d(lengths, [lengths.length, 1], 'int32')); // [B, T]
-  return tf.where(tf.expandDims(inside, 2), input, tf.zerosLike(input));
+  return selectWhere(tf.expandDims(inside, 2), input, tf.zerosLike(input));
 }
 
 /** bool [batch]: whether a row has a step t. */

@@ -69,6 +69,6 @@ export interface VanillaRNNCellOptions {
   readonly hiddenSize: number;
   /** Width of y. */
   readonly outputSize: number;
-  /** Where the first weights come from. Default `new Rng(0)`. */
+  /** Where the first weights come from. Default `new Rng(0)`: two cells of one size that are not given theirs start alike. */
   readonly rng?: Rng | undefined;
 }

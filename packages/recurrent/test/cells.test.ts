@@ -1,4 +1,4 @@
-import { normal, parameters, Rng } from '@ostinato/core';
+import { normal, parameters, Rng, ShapeError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import {
@@ -210,4 +210,19 @@ describe('initial weights', () => {
     expect(moments(lstm.layers[0]!.forward.recurrentWeight).largest).toBe(0);
     expect(moments(lstm.layers[0]!.forward.bias!).variance).toBe(4);
   });
+
+  it.each([RNNCell, LSTMCell, GRUCell])('are refused when an initializer of %s returns another shape', Cell => {
+    const wrong = (): tf.Tensor => tf.zeros([2, 2]);
+    for (const field of ['inputInitializer', 'recurrentInitializer', 'biasInitializer']) {
+      expect(() => new Cell({ ...sizes, [field]: wrong }), field).toThrow(ShapeError);
+    }
+  });
+});
+
+it('projects to fewer units only, like proj_size of PyTorch', () => {
+  for (const projectionSize of [4, 5]) {
+    expect(() => new LSTMCell({ inputSize: 2, hiddenSize: 4, projectionSize })).toThrow(
+      `LSTMCell: projectionSize must be smaller than hiddenSize, expected < 4, got ${projectionSize}.`,
+    );
+  }
 });

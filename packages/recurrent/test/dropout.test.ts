@@ -1,7 +1,7 @@
-import { parameters, Rng } from '@ostinato/core';
+import { parameters, Rng, stateTensors } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { LSTM, LSTMCell, RNN, unroll } from '../src/index.ts';
+import { bidirectional, LSTM, LSTMCell, RNN, unroll } from '../src/index.ts';
 import { checkGradient, expectClose, expectOnlyResult, expectSame, kinds, random, weighted } from './helpers.ts';
 
 const input = tf.keep(random([3, 6, 8]));
@@ -112,5 +112,40 @@ describe('masks', () => {
     const layer = new LSTM({ ...sizes, bidirectional: true, dropout: 0.5 });
     expect(layer.dropout.rate).toBe(0.5);
     expectOnlyResult(() => layer.call(input, { training: true, rng }));
+  });
+
+  it('differ between the layers and between the directions of a stack', () => {
+    const layer = new RNN({
+      inputSize: 16,
+      hiddenSize: 16,
+      numLayers: 2,
+      bidirectional: true,
+      merge: 'sum',
+      activation: 'relu',
+      bias: false,
+      recurrentDropout: 0.5,
+    });
+    tf.tidy(() => {
+      for (const { forward, backward } of layer.layers) {
+        for (const cell of [forward, backward!]) {
+          cell.inputWeight.assign(tf.zeros([16, 16]));
+          cell.recurrentWeight.assign(tf.eye(16));
+        }
+      }
+      // One step of the identity: each final state is its mask, 0 or 2.
+      const ones = (): { hidden: tf.Tensor } => ({ hidden: tf.ones([2, 16]) });
+      const state = [ones(), ones(), ones(), ones()]; // forward and backward of both layers
+      const result = layer.call(tf.zeros([2, 1, 16]), { state, training: true, rng });
+      const masks = stateTensors(result.state).map(tensor => String(tensor.dataSync()));
+      expect(new Set(masks).size).toBe(4);
+    });
+  });
+
+  it('differ between the cells of bidirectional', () => {
+    const cell = echo({ recurrentDropout: 0.5 }).layers[0]!.forward;
+    const state = { forward: { hidden: tf.ones([2, 8]) }, backward: { hidden: tf.ones([2, 8]) } };
+    const cells = { forward: cell, backward: cell };
+    const { state: final } = bidirectional(cells, tf.zeros([2, 1, 8]), { state, training: true, rng });
+    expect(final.forward.hidden.dataSync()).not.toEqual(final.backward.hidden.dataSync());
   });
 });

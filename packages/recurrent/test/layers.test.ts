@@ -229,6 +229,11 @@ describe('errors', () => {
       () => lstm.call(tf.zeros([4, 6, 7])),
       'LSTM.call: input must be [batch, time, inputSize], expected [?, ?, 4], got [4, 6, 7].',
     ],
+    [
+      'an array',
+      () => lstm.call([[[1, 2, 3, 4]]] as unknown as tf.Tensor),
+      'LSTM.call: input must be a tensor [batch, time, inputSize], got an array. Make one of numbers with tf.tensor.',
+    ],
     ['no steps', () => lstm.call(tf.zeros([4, 0, 4])), 'LSTM.call: input must have at least one step, got [4, 0, 4].'],
     ['dtype', () => lstm.call(tf.zeros([1, 2, 4], 'int32')), 'LSTM.call: input must have dtype float32, got int32.'],
     [

@@ -11,15 +11,17 @@ import {
   ShapeError,
   valueAndGrad,
 } from '@ostinato/core';
-import { LSTM } from '@ostinato/recurrent';
+import { LSTM, RNN } from '@ostinato/recurrent';
 import {
   type CellName,
   cellNames,
   decodeLanguageModel,
+  describeLanguageModel,
   encodeLanguageModel,
   evaluate,
   generateText,
   LanguageModel,
+  trainLanguageModel,
 } from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel, saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { expectNoLeak } from '@ostinato/testing';
@@ -133,7 +135,8 @@ describe('evaluate', () => {
     expect(whole.nats).toBeCloseTo(expected, 5);
     expect(whole.tokens).toBe(100);
     expect(whole.perplexity).toBeCloseTo(Math.exp(expected), 4);
-    expect(whole.bitsPerCharacter).toBeCloseTo(expected / Math.LN2, 5);
+    expect(whole).not.toHaveProperty('bitsPerCharacter'); // tokens need not be characters
+    expect((await evaluate(model, text, { characters: 100 })).bitsPerCharacter).toBeCloseTo(expected / Math.LN2, 5);
     expect((await evaluate(model, text, { windowLength: 7 })).nats).toBeCloseTo(expected, 5);
     expect((await evaluate(model, text, { characters: 200 })).bitsPerCharacter).toBeCloseTo(expected / Math.LN2 / 2, 5);
     // Seven streams of 15 with a shorter last one: the same tokens, other states at the seams.
@@ -141,6 +144,22 @@ describe('evaluate', () => {
     tf.dispose([input, logits]);
     disposeState(state);
     expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  it('reads streams of uneven length to the end of the text, and not beyond', async () => {
+    const model = new LanguageModel({ ...sizes, rng: new Rng(5) });
+    const short = text.subarray(0, 12); // 11 predictions, of which streams of 3, 3, 3 and 2
+    let sum = 0;
+    for (const start of [0, 3, 6, 9]) {
+      const { nats, tokens } = await evaluate(model, short.subarray(start, start + 4));
+      sum += nats * tokens;
+    }
+    for (const windowLength of [1, 2, 200]) {
+      const { nats, tokens } = await evaluate(model, short, { streams: 4, windowLength });
+      expect(tokens).toBe(11);
+      expect(nats).toBeCloseTo(sum / 11, 5);
+    }
     model.dispose();
   });
 
@@ -181,6 +200,33 @@ describe('files and text', () => {
     model.dispose();
   });
 
+  it('never lose a recurrent layer of their own', async () => {
+    const own = (): RNN => new RNN({ inputSize: 4, hiddenSize: 6, activation: 'relu' });
+    const model = new LanguageModel({ vocabularySize: 5, embeddingSize: 4, recurrent: own(), cell: 'rnn' });
+    const bytes = await encodeLanguageModel({ model, tokenizer });
+    const before = tf.memory().numTensors;
+    expect(() => decodeLanguageModel(bytes)).toThrow(/layer of its own.*Pass \{ recurrent: … \}/);
+    expect(tf.memory().numTensors).toBe(before);
+    const loaded = decodeLanguageModel(bytes, { recurrent: own() });
+    const input = ids([[1, 2, 3]]);
+    const logits = (each: LanguageModel): Float32Array => each.call(input).logits.dataSync() as Float32Array;
+    expect(logits(loaded.model)).toEqual(logits(model));
+
+    const recurrent = own();
+    const plain = await encodeLanguageModel({ model: build(), tokenizer });
+    expect(() => decodeLanguageModel(plain, { recurrent })).toThrow(/rebuilt from the configuration/);
+    const path = join(folder, 'own.safetensors');
+    await saveLanguageModel(path, { model, tokenizer });
+    await expect(loadLanguageModel(path)).rejects.toThrow(/layer of its own/);
+    expect((await loadLanguageModel(path, { recurrent })).model.recurrent).toBe(recurrent);
+    const larger = new RNN({ inputSize: 4, hiddenSize: 7 });
+    expect(() => decodeLanguageModel(bytes, { recurrent: larger })).toThrow(ShapeError);
+    expect(parameters(larger).get('layers.0.forward.bias')!.isDisposed).toBe(false);
+    const description = { ...describeLanguageModel({ model, tokenizer }), ownRecurrent: false };
+    const training = trainLanguageModel({ model, tokens: new Int32Array(200), steps: 1, description });
+    await expect(training.next()).rejects.toThrow('expected ownRecurrent: true, got false.');
+  });
+
   it('are refused when damaged, and nothing is left behind', async () => {
     const model = build();
     const bytes = await encodeLanguageModel({ model, tokenizer });
@@ -192,8 +238,17 @@ describe('files and text', () => {
     const path = join(folder, 'damaged.safetensors');
     writeFileSync(path, bytes.subarray(0, 50));
     await expect(loadLanguageModel(path)).rejects.toThrow(/damaged\.safetensors/);
+    const missing = loadLanguageModel(join(folder, 'nowhere.safetensors'));
+    await expect(missing).rejects.toThrow(/loadLanguageModel: the file cannot be read, got '.*nowhere.*no such file/);
     expect(tf.memory().numTensors).toBe(before);
     expect(readFileSync(path)).toHaveLength(50);
+    model.dispose();
+  });
+
+  it('wants an array of prompts', async () => {
+    const model = build();
+    const pieces = generateText({ model, tokenizer, prompts: 'a' as never, rng: new Rng(1) });
+    await expect(pieces.next()).rejects.toThrow('prompts must be an array of texts, got string.');
     model.dispose();
   });
 
@@ -216,6 +271,21 @@ describe('files and text', () => {
     const foreign = generateText({ model, tokenizer, prompts: ['xyz'], rng: new Rng(1) });
     await expect(foreign.next()).rejects.toThrow(/"x"/);
     await expect(generateText({ model, tokenizer, prompts: [''], rng: new Rng(1) }).next()).rejects.toThrow(/token/);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  it('ends at the next token when the signal says so, and leaves nothing behind', async () => {
+    const model = build();
+    const before = tf.memory().numTensors;
+    const controller = new AbortController();
+    const { signal } = controller;
+    let pieces = 0;
+    for await (const { finished } of generateText({ model, tokenizer, prompts: ['a'], rng: new Rng(1), signal })) {
+      expect(finished).toBeNull();
+      if (++pieces === 3) controller.abort();
+    }
+    expect(pieces).toBe(3);
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
   });

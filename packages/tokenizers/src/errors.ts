@@ -20,6 +20,9 @@ export interface TokenizerErrorParts {
  * Carries the marker `Symbol.for('ostinato.error')` as every error of Ostinato does.
  */
 export class TokenizerError extends Error {
+  override readonly name: string = 'TokenizerError';
+  /** For `isOstinatoError(error, 'TokenizerError')` of core. */
+  readonly kind: 'TokenizerError' = 'TokenizerError';
   readonly parts: TokenizerErrorParts;
 
   constructor(parts: TokenizerErrorParts) {
@@ -28,7 +31,6 @@ export class TokenizerError extends Error {
     const sentence = `${path === undefined ? where : `${path} (${where})`}: ${facts.filter(Boolean).join(', ')}.`;
     super(advice === undefined ? sentence : `${sentence} ${advice}`, cause === undefined ? undefined : { cause });
     this.parts = parts;
-    this.name = 'TokenizerError';
     Object.defineProperty(this, marker, { value: true });
   }
 }

@@ -204,7 +204,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 }
 
 function damaged(rule: string, facts: { readonly expected?: string; readonly got?: string } = {}): never {
-  throw new FormatError({ where: 'decodeCheckpoint', rule, ...facts });
+  const advice = 'Use another copy of the file, or train again.';
+  throw new FormatError({ where: 'decodeCheckpoint', rule, ...facts, advice });
 }
 
 /**
@@ -218,13 +219,13 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     damaged('the file must be a checkpoint', { expected: format, got: metadata.get('format') ?? 'none' });
   }
   if (metadata.get('version') !== version) {
-    damaged('the checkpoint has another version', { expected: version, got: String(metadata.get('version')) });
+    damaged('the checkpoint has another version', { expected: version, got: metadata.get('version') ?? 'none' });
   }
   const content = metadata.get('content') ?? '';
+  const noted = metadata.get('checksum');
+  if (noted === undefined) damaged('the file must note its checksum', { got: 'none' });
   const computed = checksum(content, tensors);
-  if (metadata.get('checksum') !== computed) {
-    damaged('the content must have its checksum', { expected: String(metadata.get('checksum')), got: computed });
-  }
+  if (noted !== computed) damaged('the content must have its checksum', { expected: noted, got: computed });
   return parseContent(content, groupTensors(tensors));
 }
 

@@ -2,21 +2,32 @@ import { checkNumber, type Gradients } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type GradientTransform, type Stateless, stateless } from './transform.ts';
 
-/** Which norm: the sum of magnitudes, the Euclidean norm, or the largest magnitude. */
-export type NormOrder = 1 | 2 | typeof Infinity;
+/** p > 0 of ‖x‖ₚ = (Σ |x|ᵖ)^(1/p): 1 the sum of magnitudes, 2 the Euclidean norm, Infinity the largest magnitude. */
+export type NormOrder = number;
 
-/** The norm of all tensors of a map, seen as one long vector: a float32 scalar, left on the device. 0 for an empty map. */
+function checkNorm(where: string, norm: NormOrder): void {
+  if (norm !== Infinity) checkNumber(where, 'norm', norm, { above: 0 });
+}
+
+/**
+ * The norm of all tensors of a map, seen as one long vector: a float32 scalar, left on the device. 0 for an empty map.
+ *
+ * @throws ArgumentError unless norm > 0
+ */
 export function globalNorm(
   tensors: Gradients,
   { norm = 2 }: { readonly norm?: NormOrder | undefined } = {},
 ): tf.Scalar {
+  checkNorm('globalNorm', norm);
   return tf.tidy(() => {
-    const parts = [...tensors.values()].map(tensor =>
-      norm === 2 ? tf.sum(tf.square(tensor)) : norm === 1 ? tf.sum(tf.abs(tensor)) : tf.max(tf.abs(tensor)),
-    ) as tf.Scalar[];
-    if (parts.length === 0) return tf.scalar(0);
-    if (norm === 1) return tf.addN(parts);
-    return norm === 2 ? tf.sqrt(tf.addN(parts)) : tf.max(tf.stack(parts));
+    if (tensors.size === 0) return tf.scalar(0);
+    const collect = (part: (tensor: tf.Tensor) => tf.Tensor): tf.Scalar[] =>
+      [...tensors.values()].map(part) as tf.Scalar[];
+    if (norm === Infinity) return tf.max(tf.stack(collect(tensor => tf.max(tf.abs(tensor)))));
+    if (norm === 2) return tf.sqrt(tf.addN(collect(tensor => tf.sum(tf.square(tensor)))));
+    if (norm === 1) return tf.addN(collect(tensor => tf.sum(tf.abs(tensor))));
+    const sum = tf.addN(collect(tensor => tf.sum(tf.pow(tf.abs(tensor), norm))));
+    return tf.pow(sum, 1 / norm) as tf.Scalar;
   });
 }
 
@@ -27,12 +38,15 @@ const normEpsilon = 1e-6;
  * Scales all gradients by min(1, max / (‖g‖ + 1e-6)), so that their common norm is at most `max` and their direction kept.
  *
  * Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks", arXiv:1211.5063, algorithm 1.
+ *
+ * @throws ArgumentError unless max > 0 and norm > 0
  */
 export function clipByGlobalNorm(
   max: number,
   { norm = 2 }: { readonly norm?: NormOrder | undefined } = {},
 ): GradientTransform<Stateless> {
   checkNumber('clipByGlobalNorm', 'max', max, { above: 0 });
+  checkNorm('clipByGlobalNorm', norm);
   return {
     init: () => ({}),
     update: gradients => {

@@ -22,7 +22,7 @@ export class WeightAverage {
     this.#averages = new Map([...parameters].map(([path, parameter]) => [path, tf.clone(parameter)]));
   }
 
-  /** Takes the present values in. Call it after each step. */
+  /** Takes the present values in. Call it after each update of the parameters. */
   update(): void {
     for (const [path, parameter] of this.parameters) {
       const old = this.#averages.get(path)!;

@@ -45,7 +45,7 @@ export interface CheckpointEvent {
 
 /** A tensor that is NaN or infinite. */
 export interface NonFinite {
-  /** `norm`: every gradient is finite, but the sum of their squares is not. */
+  /** `norm`: every gradient and update is finite, but a sum of their squares is not. */
   readonly kind: 'parameter' | 'loss' | 'gradient' | 'update' | 'norm';
   /** Path of the parameter; empty for `loss` and `norm`. */
   readonly path: string;
@@ -55,10 +55,17 @@ export interface NonFinite {
  * The run is over. `steps`: as many as asked for; `aborted`: by the signal; `early`: the metric stopped improving;
  * `non-finite`: a step was refused, and everything is as it was before that step; `exhausted`: there were no more batches.
  */
-export interface StoppedEvent {
-  readonly event: 'stopped';
-  readonly step: number;
-  readonly reason: 'steps' | 'aborted' | 'early' | 'non-finite' | 'exhausted';
-  /** What was not finite. */
-  readonly nonFinite?: NonFinite | undefined;
-}
+export type StoppedEvent =
+  | {
+      readonly event: 'stopped';
+      readonly step: number;
+      readonly reason: 'steps' | 'aborted' | 'early' | 'exhausted';
+      readonly nonFinite?: undefined;
+    }
+  | {
+      readonly event: 'stopped';
+      readonly step: number;
+      readonly reason: 'non-finite';
+      /** What was not finite. */
+      readonly nonFinite: NonFinite;
+    };

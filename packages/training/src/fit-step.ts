@@ -1,4 +1,12 @@
-import { type Gradients, type Parameters, type Rng, type State, stateTensors, valueAndGrad } from '@ostinato/core';
+import {
+  ArgumentError,
+  type Gradients,
+  type Parameters,
+  type Rng,
+  type State,
+  stateTensors,
+  valueAndGrad,
+} from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { globalNorm } from './clipping.ts';
 import type { NonFinite } from './fit-events.ts';
@@ -29,6 +37,8 @@ interface ReadyStep<Carry> {
   readonly loss: number;
   readonly gradientNorm: number;
   readonly updateNorm: number;
+  /** Whether it updates any parameter; not so while gradients are accumulated. */
+  readonly updates: boolean;
   readonly tokens: number | undefined;
   readonly state: Carry | undefined;
   commit(): void;
@@ -51,7 +61,16 @@ export async function tryStep<Carry extends State>({
   context,
 }: TryStepOptions<Carry>): Promise<ReadyStep<Carry> | { readonly nonFinite: NonFinite }> {
   const { value, gradients, aux } = valueAndGrad(optimizer.parameters, () => {
-    const { loss, ...rest } = lossOf(context);
+    const result = lossOf(context);
+    if (!(result?.loss instanceof tf.Tensor)) {
+      throw new ArgumentError({
+        where: 'fit',
+        rule: 'loss must return { loss }, with a tensor as loss',
+        got: (result as unknown) instanceof tf.Tensor ? 'the tensor itself' : typeof result,
+        advice: 'Write `loss: (batch, context) => ({ loss })`; it cannot be async.',
+      });
+    }
+    const { loss, ...rest } = result;
     return { loss, aux: rest };
   });
   let taken = false;
@@ -64,7 +83,16 @@ export async function tryStep<Carry extends State>({
     ]);
     if ([loss, gradientNorm, updateNorm].every(Number.isFinite)) {
       taken = true;
-      return { loss, gradientNorm, updateNorm, tokens: aux.tokens, state: aux.state, commit: proposal.commit };
+      const { updates, commit } = proposal;
+      return {
+        loss,
+        gradientNorm,
+        updateNorm,
+        updates: updates.size > 0,
+        tokens: aux.tokens,
+        state: aux.state,
+        commit,
+      };
     }
     const nonFinite = await findNonFinite(parameters, loss, gradients, proposal.updates);
     proposal.discard();

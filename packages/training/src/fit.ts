@@ -43,26 +43,33 @@ export interface FitOptions<Batch, Carry extends State> {
   /** A `step` event comes every so many steps, and for the last one. Default 1. */
   readonly logEvery?: number | undefined;
   /** Runs every so many steps, and after the last one. */
-  readonly validate?: {
-    readonly every: number;
-    readonly run: (context: { readonly step: number }) => Record<string, number> | Promise<Record<string, number>>;
-  };
+  readonly validate?:
+    | {
+        readonly every: number;
+        readonly run: (context: { readonly step: number }) => Record<string, number> | Promise<Record<string, number>>;
+      }
+    | undefined;
   readonly earlyStopping?: EarlyStopping | undefined;
   readonly plateau?: PlateauObserver | undefined;
-  /** Updated after every step. */
+  /** Updated after every step that updates parameters; `accumulate` leaves steps out. */
   readonly average?: WeightAverage | undefined;
   /** Saved every so many steps, and where the run stops. */
-  readonly checkpoint?: {
-    readonly every: number;
-    readonly save: (checkpoint: Checkpoint) => void | Promise<void>;
-    /** Stored with it: hyper-parameters, vocabulary. */
-    readonly config?: Json | undefined;
-  };
+  readonly checkpoint?:
+    | {
+        readonly every: number;
+        readonly save: (checkpoint: Checkpoint) => void | Promise<void>;
+        /** Stored with it: hyper-parameters, vocabulary. */
+        readonly config?: Json | undefined;
+      }
+    | undefined;
   /** Where to go on; everything in it is checked before anything changes. */
   readonly resume?: Checkpoint | undefined;
   /** Stops the run between two steps. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Why a run stops: the parts of each kind of `StoppedEvent` that it adds. */
+type Ending<Event = StoppedEvent> = Event extends StoppedEvent ? Omit<Event, 'event' | 'step'> : never;
 
 /** Longest time, in milliseconds, that passes before other tasks of the event loop get their turn. */
 const turnLength = 25;
@@ -132,7 +139,7 @@ export async function* fit<Batch, Carry extends State = State>(
     yield { event: 'checkpoint', step };
   }
 
-  async function* stop(ending: Omit<StoppedEvent, 'event' | 'step'>): AsyncGenerator<FitEvent, void> {
+  async function* stop(ending: Ending): AsyncGenerator<FitEvent, void> {
     yield* save();
     yield { event: 'stopped', step, ...ending };
   }
@@ -153,7 +160,7 @@ export async function* fit<Batch, Carry extends State = State>(
       if ('nonFinite' in result) return yield* stop({ reason: 'non-finite', nonFinite: result.nonFinite });
       const learningRate = optimizer.learningRate ?? null;
       result.commit();
-      average?.update();
+      if (result.updates) average?.update();
       replaceState(carry, result.state);
       carry = result.state;
       cursor = batches.state?.() as Json | undefined;
@@ -196,7 +203,15 @@ export async function* fit<Batch, Carry extends State = State>(
 }
 
 function checkOptions<Batch, Carry extends State>(options: FitOptions<Batch, Carry>): void {
-  const { steps, logEvery = 1, validate, checkpoint, earlyStopping, plateau } = options;
+  const { batches, steps, logEvery = 1, validate, checkpoint, earlyStopping, plateau } = options;
+  if (typeof batches?.next !== 'function') {
+    throw new ArgumentError({
+      where: 'fit',
+      rule: 'batches must have next()',
+      got: Array.isArray(batches) ? 'an array' : typeof batches,
+      advice: 'Give a source of @ostinato/data, a generator, or `array.values()`.',
+    });
+  }
   checkNumber('fit', 'steps', steps, { integer: true, min: 0 });
   checkNumber('fit', 'logEvery', logEvery, { integer: true, min: 1 });
   if (validate) checkNumber('fit', 'validate.every', validate.every, { integer: true, min: 1 });
@@ -212,6 +227,14 @@ function checkResume<Batch, Carry extends State>(resume: Checkpoint, { batches }
       where: 'fit',
       rule: 'the checkpoint says where the data goes on, so batches must have restore()',
       got: 'none',
+    });
+  }
+  if (resume.cursor === null && batches.restore) {
+    throw new ArgumentError({
+      where: 'fit',
+      rule: 'the checkpoint must say where the data goes on, since batches has restore()',
+      got: 'cursor null',
+      advice: 'Give captureCheckpoint { cursor: batches.state() }, or resume with batches without restore().',
     });
   }
 }

@@ -1,5 +1,5 @@
 import { checkChoice, checkNumber, checkShape, ShapeError } from '@ostinato/core';
-import { softmaxCrossEntropy } from '@ostinato/ops';
+import { checkLengths, softmaxCrossEntropy } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** How the losses of single elements become one: their mean, their sum, or not at all. */
@@ -85,7 +85,11 @@ export interface SequenceCrossEntropyArguments {
   readonly lengths: tf.Tensor;
 }
 
-/** Cross-entropy of sequences of different lengths, right-padded: only the first `lengths[b]` labels of row b count. */
+/**
+ * Cross-entropy of sequences of different lengths, right-padded: only the first `lengths[b]` labels of row b count.
+ *
+ * @throws ShapeError when shapes do not fit; ArgumentError when a length is outside 0 … T (on a GPU they are trusted)
+ */
 export function sequenceCrossEntropy(
   { logits, labels, lengths }: SequenceCrossEntropyArguments,
   { labelSmoothing = 0, ignoreIndex = -1, reduction = 'tokens' }: SequenceCrossEntropyOptions = {},
@@ -95,7 +99,7 @@ export function sequenceCrossEntropy(
   checkShape(where, 'labels', labels, { batch: null, time: null }, 'int32');
   const [batch, time] = labels.shape as [number, number];
   checkShape(where, 'logits', logits, { batch, time, vocabulary: null }, 'float32');
-  checkShape(where, 'lengths', lengths, { batch }, 'int32');
+  checkLengths(where, lengths, { batch, time });
   return tf.tidy(() => {
     const position = tf.range(0, time, 1, 'int32');
     const inside = tf.less(tf.expandDims(position, 0), tf.expandDims(lengths, 1)); // [B, T]
@@ -159,7 +163,8 @@ export interface BceArguments {
 /**
  * Binary cross-entropy of sigmoid(x): −w t log σ(x) − (1−t) log(1−σ(x)), with w = posWeight (1 when absent).
  *
- * Computed as (1−t) x + (1 + (w−1) t)·softplus(−x), which neither overflows nor cancels.
+ * Computed as w t softplus(−x) + (1−t) softplus(x): softplus does not overflow, and neither term is negative, so nothing cancels.
+ * On engines whose softplus is log(1 + exp x) in float32 (GPUs), a loss below 1e-6 is off by up to 6e-8.
  */
 export function bceWithLogits(
   { logits, targets, posWeight }: BceArguments,
@@ -167,9 +172,12 @@ export function bceWithLogits(
 ): tf.Tensor {
   checkSame('bceWithLogits', 'targets', targets, logits.shape);
   return tf.tidy(() => {
-    const softplus = tf.softplus(tf.neg(logits));
-    const weighted = posWeight ? tf.mul(tf.add(tf.mul(tf.sub(posWeight, 1), targets), 1), softplus) : softplus;
-    return reduce('bceWithLogits', tf.add(tf.mul(tf.sub(1, targets), logits), weighted), reduction);
+    const positive = posWeight ? tf.mul(posWeight, targets) : targets;
+    const losses = tf.add(
+      tf.mul(positive, tf.softplus(tf.neg(logits))),
+      tf.mul(tf.sub(1, targets), tf.softplus(logits)),
+    );
+    return reduce('bceWithLogits', losses, reduction);
   });
 }
 

@@ -17,7 +17,10 @@ export interface OptimizerState {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** An update that is computed and not yet made. `commit` takes its tensors over, `discard` disposes them. */
+/**
+ * An update that is computed and not yet made. `commit` takes its tensors over, once, and throws ArgumentError when they are
+ * gone; `discard` disposes them, and does nothing when there is nothing left to dispose.
+ */
 export interface Proposal {
   /** What would be added to each parameter. */
   readonly updates: ReadonlyMap<string, tf.Tensor>;
@@ -25,15 +28,34 @@ export interface Proposal {
   discard(): void;
 }
 
-/** Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it. */
+/**
+ * Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it.
+ *
+ * What the transform returns is added to the parameters as it is. A transform that only filters (`clipByGlobalNorm`, `freeze`,
+ * `masked` where it does not act) passes gradients on, and adding those climbs: end a chain with an optimizer for every parameter.
+ */
 export class Optimizer {
   readonly transform: GradientTransform;
   readonly parameters: Parameters;
   #state: TransformState;
   #step = 0;
 
-  /** Trains exactly `parameters`; the state begins as `transform.init` makes it. */
+  /**
+   * Trains exactly `parameters`, but for those that are frozen at the time of a step (`variable.trainable` is false): they get no
+   * update, not even weight decay. The state begins as `transform.init` makes it.
+   *
+   * @throws ArgumentError when the arguments are no transform and no Map of parameters
+   */
   constructor(transform: GradientTransform, parameters: Parameters) {
+    const advice = 'Write `new Optimizer(adam({ learningRate }), parameters(model))`.';
+    if (typeof transform?.init !== 'function' || typeof transform.update !== 'function') {
+      const rule = 'the first argument must be a gradient transform';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof transform, advice });
+    }
+    if (!(parameters instanceof Map)) {
+      const rule = 'the second argument must be a Map of parameters';
+      throw new ArgumentError({ where: 'Optimizer', rule, got: typeof parameters, advice });
+    }
     this.transform = transform;
     this.parameters = parameters;
     this.#state = transform.init(parameters);
@@ -63,13 +85,24 @@ export class Optimizer {
       const axes = Object.fromEntries(parameter.shape.map((size, i) => [`axis${i}`, size]));
       checkShape('Optimizer', `the gradient of ${path}`, gradient, axes, 'float32');
     }
-    const { updates, state } = this.transform.update(gradients, this.#state, {
+    const trained = new Map([...gradients].filter(([path]) => this.parameters.get(path)!.trainable));
+    const { updates, state } = this.transform.update(trained, this.#state, {
       parameters: this.parameters,
       step: this.#step,
     });
+    let ended: 'commit()' | 'discard()' | null = null;
     return {
       updates,
       commit: () => {
+        if (ended) {
+          throw new ArgumentError({
+            where: 'Proposal.commit',
+            rule: 'a proposal can be committed once',
+            got: `a commit after ${ended}`,
+            advice: 'Call propose() again.',
+          });
+        }
+        ended = 'commit()';
         for (const [path, update] of updates) {
           const parameter = this.parameters.get(path)!;
           const value = tf.add(parameter, update);
@@ -81,6 +114,8 @@ export class Optimizer {
         this.#step++;
       },
       discard: () => {
+        if (ended) return;
+        ended = 'discard()';
         tf.dispose([...updates.values()]);
         disposeTransformState(state);
       },

@@ -50,6 +50,8 @@ export function perParameter<Slot extends string>({
   initial = (_, parameter) => tf.zeros(parameter.shape),
   rule,
 }: PerParameterRule<Slot>): GradientTransform<PerParameterState<Slot>> {
+  // A schedule is checked where it is used: at every step.
+  if (typeof learningRate !== 'function') checkNumber(name, 'learningRate', learningRate, { min: 0 });
   const eachSlot = <Value>(value: (slot: Slot) => Value): Record<Slot, Value> =>
     Object.fromEntries(slotNames.map(slot => [slot, value(slot)])) as Record<Slot, Value>;
 

@@ -1,4 +1,5 @@
 import { type Complete, checkChoice, checkNumber, FormatError } from '@ostinato/core';
+import { fromJsonNumber, type JsonNumber, toJsonNumber } from './json-number.ts';
 import type { Schedule } from './schedules.ts';
 
 /** Options of `Plateau`. */
@@ -23,8 +24,8 @@ export interface PlateauOptions {
 /** What a `Plateau` remembers: plain JSON data. */
 export interface PlateauState {
   readonly rate: number;
-  /** `null` before the first measurement. */
-  readonly best: number | null;
+  /** `null` before the first measurement that is better than the worst there is. */
+  readonly best: JsonNumber | null;
   readonly badMeasurements: number;
   readonly cooldownLeft: number;
 }
@@ -33,11 +34,11 @@ export interface PlateauState {
  * A learning rate that falls when a metric stops improving, as PyTorch's ReduceLROnPlateau. The one schedule that depends
  * on more than the step: `observe` each measurement, and save `state()` in checkpoints (`fit` does both).
  *
- * Reductions by less than 1e-8 are not made. A NaN metric is no improvement.
+ * Reductions by less than 1e-8 are not made. A NaN metric is no improvement, nor is one that is infinitely bad.
  */
 export class Plateau {
   readonly #options: Complete<PlateauOptions>;
-  #state: PlateauState;
+  #state: Omit<PlateauState, 'best'> & { readonly best: number | null };
 
   /** @throws ArgumentError when factor is outside (0, 1), another number negative, or a mode unknown */
   constructor({
@@ -88,30 +89,30 @@ export class Plateau {
 
   #improves(metric: number, best: number | null): boolean {
     const { mode, threshold, thresholdMode } = this.#options;
-    if (best === null) return !Number.isNaN(metric);
+    const sign = mode === 'min' ? -1 : 1;
+    // As PyTorch, the best value begins infinitely bad. From an infinite one no margin can be taken.
+    const known = best ?? -sign * Infinity;
+    if (!Number.isFinite(known)) return sign * metric > sign * known;
     // As PyTorch, a relative threshold is taken of the signed value: for a negative metric it asks for less, not more.
-    const margin = thresholdMode === 'relative' ? threshold * best : threshold;
-    return mode === 'min' ? metric < best - margin : metric > best + margin;
+    const limit = thresholdMode === 'relative' ? known * (1 + sign * threshold) : known + sign * threshold;
+    return sign * metric > sign * limit;
   }
 
   /** What it remembers, as plain JSON data. */
   state(): PlateauState {
-    return this.#state;
+    return { ...this.#state, best: toJsonNumber(this.#state.best) };
   }
 
   /** Goes on from `state`. Throws FormatError when it is no such state. */
   restore(state: PlateauState): void {
     const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
-    const fits =
-      Number.isFinite(state?.rate) &&
-      (state.best === null || typeof state.best === 'number') &&
-      isCount(state.badMeasurements) &&
-      isCount(state.cooldownLeft);
-    if (!fits) {
+    const best = fromJsonNumber(state?.best);
+    const fits = Number.isFinite(state?.rate) && isCount(state.badMeasurements) && isCount(state.cooldownLeft);
+    if (!fits || best === undefined) {
       const rule = 'state must be { rate, best, badMeasurements, cooldownLeft }';
       throw new FormatError({ where: 'Plateau.restore', rule, got: JSON.stringify(state) });
     }
-    const { rate, best, badMeasurements, cooldownLeft } = state;
+    const { rate, badMeasurements, cooldownLeft } = state;
     this.#state = { rate, best, badMeasurements, cooldownLeft };
   }
 }

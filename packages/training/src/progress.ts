@@ -1,5 +1,6 @@
 import { ArgumentError, checkChoice, checkNumber, FormatError } from '@ostinato/core';
 import type { Json } from './checkpoint.ts';
+import { fromJsonNumber, toJsonNumber } from './json-number.ts';
 import type { Plateau, PlateauState } from './plateau.ts';
 
 /** When to stop before the last step. */
@@ -54,13 +55,18 @@ export class Progress {
   /** As plain JSON data. */
   state(): Json {
     const plateau = this.#plateau ? (this.#plateau.schedule.state() as unknown as Json) : null;
-    return { best: this.#best, badValidations: this.#badValidations, plateau };
+    return { best: toJsonNumber(this.#best), badValidations: this.#badValidations, plateau };
   }
 
-  /** Goes on from `state`. Throws FormatError, before it changes, when it is no such state. */
+  /** Goes on from `state`; null is nothing yet. Throws FormatError, before it changes, when it is no such state. */
   restore(state: Json): void {
-    const { best = null, badValidations, plateau = null } = (state ?? {}) as Record<string, Json>;
-    if (!(best === null || typeof best === 'number') || !Number.isSafeInteger(badValidations)) {
+    const {
+      best: saved = null,
+      badValidations,
+      plateau = null,
+    } = (state ?? { badValidations: 0 }) as Record<string, Json>;
+    const best = fromJsonNumber(saved);
+    if (best === undefined || !Number.isSafeInteger(badValidations)) {
       throw new FormatError({
         where: 'fit',
         rule: 'progress must be { best, badValidations, plateau }',

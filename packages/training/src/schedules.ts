@@ -177,6 +177,9 @@ export function oneCycle({
   shape = 'cosine',
   threePhases = false,
 }: OneCycleOptions): Schedule {
+  checkNumber('oneCycle', 'peak', peak);
+  checkNumber('oneCycle', 'initial', initial);
+  checkNumber('oneCycle', 'final', final);
   checkNumber('oneCycle', 'steps', steps, { min: 2, integer: true });
   checkNumber('oneCycle', 'riseFraction', riseFraction, { above: 0, max: threePhases ? 0.5 : 1 });
   // Turning points as PyTorch counts them: the last step of a phase is the first of the next.

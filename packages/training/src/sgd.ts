@@ -28,6 +28,7 @@ export function sgd({
   nesterov = false,
 }: SgdOptions): GradientTransform<PerParameterState<'momentum'>> {
   checkNumber('sgd', 'momentum', momentum, { min: 0, below: 1 });
+  checkNumber('sgd', 'dampening', dampening, { min: 0, max: 1 });
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new ArgumentError({
       where: 'sgd',

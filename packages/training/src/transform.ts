@@ -118,12 +118,22 @@ export function chain(...transforms: readonly GradientTransform[]): GradientTran
     init: parameters => transforms.map(transform => transform.init(parameters)),
     update(gradients, state, context) {
       let current: Gradients = gradients;
-      const next = transforms.map((transform, i) => {
-        const result = transform.update(current, state[i]!, context);
+      const next: TransformState[] = [];
+      const disposeCurrent = (): void => {
         if (current !== gradients) tf.dispose([...current.values()]);
-        current = result.updates;
-        return result.state;
-      });
+      };
+      try {
+        for (const [i, transform] of transforms.entries()) {
+          const result = transform.update(current, state[i]!, context);
+          disposeCurrent();
+          current = result.updates;
+          next.push(result.state);
+        }
+      } catch (error) {
+        disposeCurrent();
+        disposeTransformState(next);
+        throw error;
+      }
       const updates = current === gradients ? cloneAll(gradients) : (current as Map<string, tf.Tensor>);
       return { updates, state: next };
     },
@@ -135,7 +145,11 @@ function cloneAll(tensors: Gradients): Map<string, tf.Tensor> {
   return new Map([...tensors].map(([path, tensor]) => [path, tf.clone(tensor)]));
 }
 
-/** Applies `inner` to the parameters whose path satisfies `keep`, and passes the gradients of the others on unchanged. */
+/**
+ * Applies `inner` to the parameters whose path satisfies `keep`, and passes the gradients of the others on unchanged. They need a
+ * transform of their own in the chain, or `Optimizer` adds them raw: parameter groups are
+ * `chain(masked(isDecayed, adamw(…)), masked(path => !isDecayed(path), adam(…)))`.
+ */
 export function masked<S extends TransformState>(
   keep: PathPredicate,
   inner: GradientTransform<S>,

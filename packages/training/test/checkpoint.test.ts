@@ -91,6 +91,18 @@ describe('encodeCheckpoint', () => {
 });
 
 describe('decodeCheckpoint', () => {
+  it('says what is missing, and what to do', async () => {
+    const { tensors, metadata } = readSafetensors(encodeCheckpoint(await sample()));
+    const without = (key: string): Uint8Array =>
+      writeSafetensors({ tensors, metadata: new Map([...metadata].filter(([name]) => name !== key)) });
+    expect(() => decodeCheckpoint(without('checksum'))).toThrow(/must note its checksum, got none\. Use another copy/);
+    expect(() => decodeCheckpoint(without('version'))).toThrow(/another version, expected 1, got none\./);
+    expect(() => decodeCheckpoint(new TextEncoder().encode('hello'))).toThrow(
+      /a safetensors file must begin .* got 5 bytes\. The file is damaged, or no safetensors file/,
+    );
+    expect(() => decodeCheckpoint(new TextEncoder().encode('Once upon a time'))).toThrow(/no safetensors file/);
+  });
+
   it('refuses a file cut anywhere', async () => {
     const bytes = encodeCheckpoint(await sample());
     for (let length = 0; length < bytes.length; length++) {

@@ -1,10 +1,12 @@
 import { ArgumentError, dropout, FormatError, Linear, parameters, Rng, ShapeError, type State } from '@ostinato/core';
 import { expectNoLeak } from '@ostinato/testing';
 import {
+  accumulate,
   adam,
   adamw,
   type Batches,
   type Checkpoint,
+  captureCheckpoint,
   chain,
   clipByGlobalNorm,
   constant,
@@ -257,6 +259,34 @@ describe('fit', () => {
       second.dispose();
     }));
 
+  it('remembers an infinite best value across a resumption', () =>
+    withRun(async run => {
+      const validate = { every: 1, run: ({ step }: { step: number }) => ({ score: step === 1 ? -Infinity : 1 }) };
+      const earlyStopping = { metric: 'score', patience: 9 };
+      await run.collect({ validate, earlyStopping, steps: 1 });
+      const resume = decodeCheckpoint(encodeCheckpoint(run.saved.at(-1)!));
+      const second = new Run();
+      const events = await second.collect({ validate, earlyStopping, steps: 2, resume });
+      expect(events.find(event => event.event === 'validation')).toMatchObject({ step: 2, best: false });
+      second.dispose();
+    }));
+
+  it('averages the weights once an update, also when gradients are accumulated', () =>
+    withRun(
+      async run => {
+        const before = run.average.state().get('weight')!.dataSync();
+        await run.collect({ steps: 3 });
+        const after = run.model.weight.dataSync();
+        const got = run.average.state().get('weight')!.dataSync();
+        // One update in three steps: 0.8 a + 0.2 θ, once.
+        for (const [i, a] of before.entries()) expect(got[i]).toBeCloseTo(0.8 * a + 0.2 * after[i]!, 6);
+        expect(after).not.toEqual(before);
+        await run.collect({ steps: 2 });
+        expect(run.average.state().get('weight')!.dataSync()).toEqual(got);
+      },
+      () => new Run(accumulate(3, sgd({ learningRate: 0.1 }))),
+    ));
+
   it('lowers the rate on a plateau, and goes on from there', () =>
     withRun(async reference => {
       const validate = { every: 1, run: () => ({ score: 1 }) };
@@ -274,6 +304,48 @@ describe('fit', () => {
       const [rest] = await ratesOf(7, checkpoint);
       expect([...first, ...rest]).toEqual(whole);
       await reference.collect({ steps: 1 });
+    }));
+
+  it('goes on from a checkpoint that was captured by hand, without progress', () =>
+    withRun(async run => {
+      const batches = new Source();
+      const validate = { every: 1, run: () => ({ error: 1 }) };
+      await run.collect({ steps: 1, batches });
+      const resume = await captureCheckpoint({
+        step: 1,
+        optimizer: run.optimizer,
+        average: run.average,
+        cursor: batches.state(),
+      });
+      expect(resume.progress).toBeNull();
+      const events = await run.collect({ resume, validate, earlyStopping: { metric: 'error', patience: 2 } });
+      expect(kinds(events)).toBe('start1 step2 validation2 step3 validation3 step4 validation4 checkpoint4 early');
+    }));
+
+  it('updates the average after every step', () =>
+    withRun(async run => {
+      const before = [...run.model.weight.dataSync()];
+      await run.collect({ steps: 1 });
+      const after = [...run.model.weight.dataSync()];
+      expect(after).not.toEqual(before);
+      const average = run.average.state().get('weight')!.dataSync();
+      after.forEach((value, i) => {
+        expect(average[i]).toBeCloseTo(0.8 * before[i]! + 0.2 * value, 6);
+      });
+    }));
+
+  it('leaves a plateau as it was when the batches refuse to go on', () =>
+    withRun(async run => {
+      const options = { rate: 0.1, patience: 0 };
+      const validate = { every: 1, run: () => ({ error: 1 }) };
+      await run.collect({ steps: 3, validate, plateau: { metric: 'error', schedule: new Plateau(options) } });
+      const resume = { ...run.saved.at(-1)!, cursor: 'x' };
+      const schedule = new Plateau(options);
+      const before = schedule.state();
+      await expect(run.collect({ resume, validate, plateau: { metric: 'error', schedule } })).rejects.toThrow(
+        'state must be an integer',
+      );
+      expect(schedule.state()).toEqual(before);
     }));
 
   it('stops when there are no more batches', () =>
@@ -377,6 +449,9 @@ describe('bad input', () => {
       await expect(other.collect({ resume, batches: [new Float32Array(12)].values() })).rejects.toThrow(
         'must have restore()',
       );
+      await expect(other.collect({ resume: { ...resume, cursor: null } })).rejects.toThrow(
+        'Give captureCheckpoint { cursor: batches.state() }',
+      );
       other.dispose();
     }));
 
@@ -384,6 +459,10 @@ describe('bad input', () => {
     { steps: -1 },
     { logEvery: 0 },
     { seed: -1 },
+    { batches: [1, 2] as unknown as Source },
+    { batches: undefined as unknown as Source },
+    { loss: (() => tf.scalar(1)) as never },
+    { loss: (async () => ({ loss: tf.scalar(1) })) as never },
     { validate: { every: 0, run: () => ({}) } },
     { earlyStopping: { metric: 'x', patience: 1 } },
     { validate: { every: 1, run: () => ({ y: 1 }) }, earlyStopping: { metric: 'x', patience: 1 } },
@@ -402,6 +481,14 @@ describe('bad input', () => {
 
 it('types any state', () => {
   const nested: FitOptions<number, readonly { hidden: tf.Tensor }[]>['state'] = undefined;
+  const withoutSome: Pick<FitOptions<number, State>, 'validate' | 'checkpoint'> = {
+    validate: undefined,
+    checkpoint: undefined,
+  };
+  expect(Object.keys(withoutSome)).toHaveLength(2);
+  const nameOf = (event: FitEvent): string =>
+    event.event === 'stopped' && event.reason === 'non-finite' ? event.nonFinite.path : '';
+  expect(nameOf({ event: 'stopped', step: 1, reason: 'steps' })).toBe('');
   const whatever: State | undefined = nested;
   expect(whatever).toBeUndefined();
   expect(constant(1)(0)).toBe(1);

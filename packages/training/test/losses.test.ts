@@ -117,6 +117,9 @@ describe('corners', () => {
     expect(bce(1000, 1)).toBe(0);
     expect(bce(-1000, 0)).toBe(0);
     expect(bce(-1000, 1)).toBe(1000);
+    // Far from the boundary the loss is e⁻ˣ, not the difference of two large numbers.
+    expect(Math.abs(bce(-12, 0) / Math.log1p(Math.exp(-12)) - 1)).toBeLessThan(1e-5);
+    expect(Math.abs(bce(12, 1) / Math.log1p(Math.exp(-12)) - 1)).toBeLessThan(1e-5);
     const same = { logits: [0, -200], targets: [1, 0] };
     const divergence = scalar(() =>
       klDivergence({ logits: tf.tensor2d([same.logits]), targets: tf.tensor2d([same.targets]) }),
@@ -159,6 +162,11 @@ describe('corners', () => {
     expect(() => sequenceCrossEntropy({ logits, labels: integers, lengths })).toThrow(ShapeError);
     const labels = tf.zeros([2, 4], 'int32');
     expect(() => sequenceCrossEntropy({ logits, labels, lengths: fractions })).toThrow(/lengths must have dtype int32/);
-    tf.dispose([...tensors, logits, labels, lengths, fractions]);
+    const [tooLong, negative] = [tf.tensor1d([5, 1], 'int32'), tf.tensor1d([1, -1], 'int32')];
+    expect(() => sequenceCrossEntropy({ logits, labels, lengths: tooLong })).toThrow(
+      'sequenceCrossEntropy: every length must be in 0 … 4, got 5 in row 0.',
+    );
+    expect(() => sequenceCrossEntropy({ logits, labels, lengths: negative })).toThrow('got -1 in row 1.');
+    tf.dispose([...tensors, logits, labels, lengths, fractions, tooLong, negative]);
   });
 });

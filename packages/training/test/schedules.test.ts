@@ -86,6 +86,26 @@ describe('Plateau', () => {
     }
   });
 
+  it('starts from an infinite loss like PyTorch, and keeps an infinite best through JSON', () => {
+    for (const thresholdMode of ['relative', 'absolute'] as const) {
+      const plateau = new Plateau({ rate: 1, factor: 0.5, patience: 1, thresholdMode });
+      const observe = (metric: number): [number | string | null, number] => {
+        plateau.observe(metric);
+        plateau.restore(JSON.parse(JSON.stringify(plateau.state())));
+        const { best, badMeasurements } = plateau.state();
+        return [best, badMeasurements];
+      };
+      expect(observe(Infinity)).toEqual([null, 1]);
+      expect(observe(5)).toEqual([5, 0]);
+      expect(observe(4)).toEqual([4, 0]);
+      expect(observe(-Infinity)).toEqual(['-Infinity', 0]);
+      expect(observe(-1e30)).toEqual(['-Infinity', 1]);
+    }
+    const rising = new Plateau({ rate: 1, mode: 'max' });
+    for (const metric of [-Infinity, -5, -4]) rising.observe(metric);
+    expect(rising.state()).toMatchObject({ best: -4, badMeasurements: 0 });
+  });
+
   it('refuses what is no state', () => {
     const plateau = new Plateau({ rate: 1 });
     expect(() => plateau.restore({ rate: 1 } as never)).toThrow(FormatError);

@@ -20,6 +20,7 @@ import {
   masked,
   nadam,
   Optimizer,
+  oneCycle,
   radam,
   rmsprop,
   scaleBySchedule,
@@ -113,6 +114,26 @@ describe.each(Object.entries(all))('%s', (_, make) => {
     model.dispose();
   });
 
+  it('is made once: a second commit is refused, and discarding afterwards does nothing', () => {
+    const model = new Variables([1, 2], [3]);
+    const optimizer = new Optimizer(make(), parameters(model));
+    const gradients = gradientsOf({ a: [1, 1], b: [1] });
+    const proposal = optimizer.propose(gradients);
+    proposal.commit();
+    const after = valuesOf(model);
+    expect(() => proposal.commit()).toThrow('Proposal.commit: a proposal can be committed once');
+    proposal.discard();
+    expect(valuesOf(model)).toEqual(after);
+    optimizer.apply(gradients);
+    const refused = optimizer.propose(gradients);
+    refused.discard();
+    expect(() => refused.commit()).toThrow('after discard()');
+    expect(optimizer.step).toBe(2);
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    model.dispose();
+  });
+
   it('goes on from a saved state, to the bit', () =>
     expectNoLeak(() => {
       const first = new Variables([1, 2], [3]);
@@ -147,6 +168,24 @@ describe('order and selection', () => {
     expect(limited![0]).toBeCloseTo(1 - Math.SQRT1_2, 5);
   });
 
+  it('frees what a chain has made when one of its later transforms throws', () => {
+    const failing: GradientTransform = {
+      init: () => ({}),
+      update: () => {
+        throw new Error('third');
+      },
+    };
+    const model = new Variables([1, 2], [3]);
+    const optimizer = new Optimizer(chain(clipByGlobalNorm(1), adam({ learningRate }), failing), parameters(model));
+    const gradients = gradientsOf({ a: [1, 1], b: [1] });
+    const before = tf.memory().numTensors;
+    expect(() => optimizer.propose(gradients)).toThrow('third');
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    model.dispose();
+  });
+
   it('leaves a parameter without a gradient alone, weight decay and its count of steps included', () => {
     const values = train(adamw({ learningRate, weightDecay: 0.5 }), [
       { a: [1, 1] },
@@ -165,6 +204,21 @@ describe('order and selection', () => {
     expect(train(decaying, three)[0]).toEqual([1, 2]);
     expect(train(decaying, three)[1]).not.toEqual([3]);
   });
+
+  it('leaves a frozen Variable alone, weight decay included', () =>
+    expectNoLeak(() => {
+      const model = new Variables([1, 2], [3]);
+      model.a.trainable = false;
+      const optimizer = new Optimizer(adamw({ learningRate }), parameters(model));
+      const gradients = gradientsOf({ a: [1, 1], b: [1] });
+      optimizer.apply(gradients);
+      const [a, b] = valuesOf(model);
+      expect(a).toEqual([1, 2]);
+      expect(b![0]).toBeLessThan(3);
+      tf.dispose([...gradients.values()]);
+      optimizer.dispose();
+      model.dispose();
+    }));
 
   it('masks: the inner transform sees and remembers only its own, the rest passes', () => {
     const model = new Variables([1, 2], [3]);
@@ -220,11 +274,22 @@ describe('globalNorm', () => {
     [2, 13],
     [1, 19],
     [Infinity, 12],
+    [3, (27 + 64 + 1728) ** (1 / 3)],
+    [0.5, (Math.sqrt(3) + 2 + Math.sqrt(12)) ** 2],
   ] as const)('of order %s', (norm, want) => {
     const gradients = gradientsOf({ a: [3, -4], b: [12] });
     const got = globalNorm(gradients, { norm });
     expect(got.dataSync()[0]).toBeCloseTo(want, 5);
     tf.dispose([got, ...gradients.values()]);
+  });
+
+  it('clips by any order, as clip_grad_norm_ of PyTorch', () => {
+    // p = 3: 1819^(1/3) = 12.207055, so that 3 becomes 3/12.207055 = 0.245760.
+    const clip = chain(clipByGlobalNorm(1, { norm: 3 }), sgd({ learningRate: 1 }));
+    const [a, b] = train(clip, [{ a: [3, -4], b: [12] }]);
+    expect(a![0]).toBeCloseTo(1 - 0.24576, 5);
+    expect(a![1]).toBeCloseTo(2 + 0.327679, 5);
+    expect(b![0]).toBeCloseTo(3 - 0.983038, 5);
   });
 
   it('is 0 for nothing, and clipping leaves zeros finite', () => {
@@ -236,6 +301,16 @@ describe('globalNorm', () => {
 });
 
 describe('bad input', () => {
+  it.each([
+    ['no transform', undefined, new Map(), /first argument must be a gradient transform, got undefined.*new Optimizer/],
+    ['both the other way round', new Map(), adam({ learningRate }), /first argument must be a gradient transform/],
+    ['a model', adam({ learningRate }), new Variables([1], [2]), /second argument must be a Map.*parameters\(model\)/],
+  ])('is refused by Optimizer: %s', (_, transform, of, message) => {
+    const make = (): Optimizer => new Optimizer(transform as never, of as never);
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow(message);
+  });
+
   it('is refused before anything changes', () => {
     const model = new Variables([1, 2], [3]);
     const optimizer = new Optimizer(adam({ learningRate }), parameters(model));
@@ -266,6 +341,13 @@ describe('bad input', () => {
   });
 
   it.each([
+    () => adam({ learningRate: -1 }),
+    () => adam({ learningRate: '0.1' as unknown as number }),
+    () => adam({} as { learningRate: number }),
+    () => sgd({ learningRate: Number.NaN }),
+    () => sgd({ learningRate, momentum: 0.9, dampening: Number.NaN }),
+    () => sgd({ learningRate, momentum: 0.9, dampening: 2 }),
+    () => oneCycle({ peak: Number.NaN, steps: 10 }),
     () => adam({ learningRate, beta1: 1 }),
     () => adamw({ learningRate, weightDecay: -1 }),
     () => sgd({ learningRate, nesterov: true }),
@@ -274,6 +356,9 @@ describe('bad input', () => {
     () => adagrad({ learningRate, epsilon: Number.NaN }),
     () => lion({ learningRate, beta2: -1 }),
     () => clipByGlobalNorm(0),
+    () => clipByGlobalNorm(1, { norm: 0 }),
+    () => clipByGlobalNorm(1, { norm: Number.NaN }),
+    () => globalNorm(new Map(), { norm: -1 }),
     () => clipByValue(-1),
     () => accumulate(0, sgd({ learningRate })),
     () => weightDecay(-1),

@@ -1,7 +1,7 @@
 import { FormatError, type Parameters, ShapeError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { fromFloat32, type SafeTensor, toFloat32 } from './dtype.ts';
-import { writeSafetensors } from './write.ts';
+import { checkValues, writeSafetensors } from './write.ts';
 
 /** Options of `parametersToBytes`. */
 export interface ParametersToBytesOptions {
@@ -57,6 +57,7 @@ const where = 'assignParameters';
  *
  * @throws FormatError when, being strict, names differ, or a dtype does not fit
  * @throws ShapeError when a shape differs
+ * @throws ArgumentError when values are not the array of their dtype and shape
  */
 export function checkParameters(
   parameters: Parameters,
@@ -85,8 +86,8 @@ export function checkParameters(
 }
 
 /**
- * Gives parameters the values of tensors of the same name. Every name, shape and dtype is checked before the first
- * parameter changes.
+ * Gives parameters the values of tensors of the same name. Every name, shape, dtype and length is checked before
+ * the first parameter changes.
  *
  * @throws as `checkParameters`
  */
@@ -134,6 +135,7 @@ function checkFit(name: string, variable: tf.Variable, tensor: SafeTensor): void
       got: `[${tensor.shape.join(', ')}]`,
     });
   }
+  checkValues(where, name, tensor);
 }
 
 /** The first few names and how many more there are. */

@@ -28,7 +28,8 @@ interface Entry {
 }
 
 function damaged(rule: string, facts: { readonly expected?: string; readonly got?: string } = {}): never {
-  throw new FormatError({ where, rule, ...facts });
+  const advice = 'The file is damaged, or no safetensors file: copy or download it again.';
+  throw new FormatError({ where, rule, ...facts, advice });
 }
 
 /**
@@ -60,10 +61,14 @@ function readHeader(
   bytes: Uint8Array,
   maxHeaderBytes: number,
 ): { header: ReadonlyMap<string, Json>; dataStart: number } {
-  if (bytes.length < 8) damaged('the file must begin with 8 bytes of header length', { got: `${bytes.length} bytes` });
+  if (bytes.length < 8)
+    damaged('a safetensors file must begin with 8 bytes of header length', { got: `${bytes.length} bytes` });
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
-    damaged('the header is too long', { expected: `≤ ${maxHeaderBytes} bytes`, got: `${length}` });
+    damaged('the header is too long for a safetensors file', {
+      expected: `≤ ${maxHeaderBytes} bytes`,
+      got: `${length}`,
+    });
   }
   const dataStart = 8 + Number(length);
   if (dataStart > bytes.length) {

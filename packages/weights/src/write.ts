@@ -68,17 +68,24 @@ function checkTensor(name: string, { dtype, shape, data }: SafeTensor): void {
   if (!shape.every(size => Number.isSafeInteger(size) && size >= 0)) {
     throw new ArgumentError({ where, rule: `${label}: shape must be non-negative integers`, got: `[${shape}]` });
   }
-  const size = shape.reduce((product, axis) => product * axis, 1);
-  const isRightArray = data instanceof arrayTypes[dtype];
-  if (!isRightArray || data.length !== size) {
-    throw new ArgumentError({
-      where,
-      rule: `${label}: values must fit ${dtype} [${shape.join(', ')}]`,
-      expected: `${arrayTypes[dtype].name} of ${size}`,
-      got: `${data.constructor.name} of ${data.length}`,
-    });
-  }
+  checkValues(where, label, { dtype, shape, data });
   if (dtype === 'BOOL' && (data as Uint8Array).some(byte => byte > 1)) {
     throw new ArgumentError({ where, rule: `${label}: BOOL must be 0 and 1` });
   }
+}
+
+/**
+ * Checks that a tensor's values are the array of its dtype, as long as its shape says.
+ *
+ * @throws ArgumentError naming both
+ */
+export function checkValues(caller: string, label: string, { dtype, shape, data }: SafeTensor): void {
+  const size = shape.reduce((product, axis) => product * axis, 1);
+  if (data instanceof arrayTypes[dtype] && data.length === size) return;
+  throw new ArgumentError({
+    where: caller,
+    rule: `${label}: values must fit ${dtype} [${shape.join(', ')}]`,
+    expected: `${arrayTypes[dtype].name} of ${size}`,
+    got: `${data.constructor.name} of ${data.length}`,
+  });
 }

@@ -1,4 +1,4 @@
-import { FormatError, Linear, parameters, Rng, ShapeError } from '@ostinato/core';
+import { ArgumentError, FormatError, Linear, parameters, Rng, ShapeError } from '@ostinato/core';
 import { assignParameters, parametersToBytes, readSafetensors, type SafeTensor } from '@ostinato/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, it } from 'vitest';
@@ -77,4 +77,25 @@ it('checks everything before it changes anything', () => {
     unexpected: ['other'],
   });
   expect(values(linear)).toEqual([before[0], [0, 0]]);
+});
+
+it.each<[string, SafeTensor]>([
+  ['too short', { dtype: 'F32', shape: [2], data: new Float32Array(1) }],
+  ['too long', { dtype: 'F32', shape: [2], data: new Float32Array(3) }],
+  ['of another array', { dtype: 'F32', shape: [2], data: new Float64Array(2) }],
+  ['bit patterns as numbers', { dtype: 'F16', shape: [2], data: new Float32Array(2) }],
+])('changes nothing when the last values are %s', (_, bias) => {
+  const linear = model(1);
+  const before = values(linear);
+  const weight: SafeTensor = { dtype: 'F32', shape: [3, 2], data: new Float32Array(6) };
+  expect(() =>
+    assignParameters(
+      parameters(linear),
+      new Map([
+        ['weight', weight],
+        ['bias', bias],
+      ]),
+    ),
+  ).toThrow(ArgumentError);
+  expect(values(linear)).toEqual(before);
 });

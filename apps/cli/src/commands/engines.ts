@@ -1,14 +1,14 @@
 import { type Candidate, listEngines } from '@ostinato/backend/node';
 import type { Command } from 'commander';
-import { type CommonOptions, withCommonOptions } from '../common.ts';
+import { type ReportOptions, withReportOptions } from '../common.ts';
 import { createOutput, type Output } from '../output.ts';
 
 /** `ostinato engines`: what can run here, what was refused and why. */
 export function addEngines(root: Command): void {
-  withCommonOptions(root.command('engines'))
+  withReportOptions(root.command('engines'))
     .description('what can compute on this machine, what was refused and why')
     .addHelpText('after', '\nExamples:\n  ostinato engines\n  ostinato engines --json')
-    .action(async (options: CommonOptions) => engines(createOutput(options)));
+    .action(async (options: ReportOptions) => engines(createOutput(options)));
 }
 
 async function engines(output: Output): Promise<void> {

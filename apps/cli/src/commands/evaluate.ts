@@ -2,6 +2,7 @@ import { Rng } from '@ostinato/core';
 import { evaluate, type LoadedLanguageModel } from '@ostinato/tasks/language-modeling';
 import type { Command } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
+import { tunePieces, unknownShare } from '../corpus.ts';
 import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
 import { loadModel, modelFile } from '../load-model.ts';
@@ -11,6 +12,8 @@ import { promptOf, taskOf } from '../run-record.ts';
 import { sampleTexts } from '../sample.ts';
 import { readInput } from '../text-input.ts';
 import { asTunes, shareOfValid } from '../tune-files.ts';
+import { checkCharacters, isReadable } from '../vocabulary.ts';
+import { percent } from './train.ts';
 
 interface EvaluateOptions extends CommonOptions {
   readonly model?: string;
@@ -26,7 +29,7 @@ export function addEvaluate(root: Command): void {
   withCommonOptions(root.command('evaluate'))
     .description('measure a model on text that it has not seen')
     .option('--model <path>', 'a run folder or a model file (default: the pretrained model that comes along)')
-    .requiredOption('--data <file>', 'a text file, UTF-8')
+    .requiredOption('--data <file>', 'a text file, UTF-8 (required)')
     .option(
       '--streams <count>',
       'read the text as so many pieces side by side: faster, not exact',
@@ -50,12 +53,17 @@ export function addEvaluate(root: Command): void {
 
 async function runEvaluate(output: Output, options: EvaluateOptions): Promise<void> {
   const path = modelFile(options.model);
-  const text = await readInput('--data', options.data);
+  const written = await readInput('--data', options.data);
   await startEngine(output, options);
   const loaded = await loadModel(output, path);
   const { model, tokenizer, details } = loaded;
+  const { text, tunesLeftOut } = readable(written, loaded);
   const ids = tokenizer.encode(text);
   if (ids.length < 2) throw badInput('--data', 'the text must have at least 2 tokens', String(ids.length));
+  if (tunesLeftOut !== undefined && tunesLeftOut > 0) {
+    const tunes = tunesLeftOut === 1 ? '1 tune' : `${tunesLeftOut} tunes`;
+    output.line(`left out            ${tunes} with characters outside the vocabulary of the model`);
+  }
   const interrupt = listenForInterrupt(() => undefined);
   try {
     const { nats, bitsPerCharacter, perplexity, tokens } = await evaluate(model, ids, {
@@ -66,6 +74,11 @@ async function runEvaluate(output: Output, options: EvaluateOptions): Promise<vo
     output.line(`nats per token      ${nats.toFixed(4)}`);
     output.line(`bits per character  ${bitsPerCharacter.toFixed(4)}`);
     output.line(`perplexity          ${perplexity.toFixed(4)}   (of ${tokens.toLocaleString('en-US')} tokens)`);
+    const unknown = unknownShare(tokenizer, [ids]);
+    if (unknown !== undefined) {
+      const caveat = unknown > 0 ? '   (bits per character are optimistic)' : '';
+      output.line(`unknown tokens      ${percent(unknown)}${caveat}`);
+    }
     const validTunes =
       taskOf(details) === 'music' && options.tunes > 0
         ? await countValid(loaded, options, interrupt.signal)
@@ -73,10 +86,34 @@ async function runEvaluate(output: Output, options: EvaluateOptions): Promise<vo
     if (validTunes !== undefined) {
       output.line(`valid tunes         ${(100 * validTunes).toFixed(0)} % of ${options.tunes}`);
     }
-    output.event({ event: 'result', nats, bitsPerCharacter, perplexity, tokens, validTunes });
+    output.event({
+      event: 'result',
+      nats,
+      bitsPerCharacter,
+      perplexity,
+      tokens,
+      unknownShare: unknown,
+      tunesLeftOut,
+      validTunes,
+    });
   } finally {
     interrupt.release();
   }
+}
+
+/** What the model can read: of music the tunes whose characters it knows, of other text all or nothing. */
+function readable(
+  text: string,
+  { tokenizer, details }: LoadedLanguageModel,
+): { text: string; tunesLeftOut: number | undefined } {
+  if (taskOf(details) !== 'music') {
+    checkCharacters('--data', tokenizer, text);
+    return { text, tunesLeftOut: undefined };
+  }
+  const tunes = tunePieces(text);
+  const known = tunes.filter(tune => isReadable(tokenizer, tune));
+  if (known.length === 0) checkCharacters('--data', tokenizer, text);
+  return { text: known.join(''), tunesLeftOut: tunes.length - known.length };
 }
 
 /** Share of valid tunes among those that the model writes. */

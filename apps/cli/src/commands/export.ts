@@ -20,8 +20,8 @@ interface ExportOptions extends CommonOptions {
 export function addExport(root: Command): void {
   withCommonOptions(root.command('export'))
     .description('write a model to one small file, without the state of its training')
-    .requiredOption('--model <path>', 'a run folder or a model file')
-    .requiredOption('--out <file>', 'the file to write, .safetensors')
+    .requiredOption('--model <path>', 'a run folder or a model file (required)')
+    .requiredOption('--out <file>', 'the file to write, .safetensors (required)')
     .addOption(
       new Option('--dtype <name>', 'F16 and BF16 halve the file').choices(['F32', 'F16', 'BF16']).default('F16'),
     )

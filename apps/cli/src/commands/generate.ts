@@ -14,7 +14,8 @@ import { createOutput, type Output } from '../output.ts';
 import { decimal, escapedText, integer } from '../parse.ts';
 import { promptOf, taskOf } from '../run-record.ts';
 import { customs } from '../sample.ts';
-import { asTunes, shareOfValid, writeTunes } from '../tune-files.ts';
+import { asTunes, problemLines, shareOfValid, writeTunes } from '../tune-files.ts';
+import { checkCharacters } from '../vocabulary.ts';
 
 interface GenerateOptions extends CommonOptions {
   readonly model?: string;
@@ -51,7 +52,7 @@ export function addGenerate(root: Command): void {
       decimal({ above: 0, max: 1 }),
       1,
     )
-    .option('--seed <number>', 'the same seed writes the same', integer({ min: 0 }), 1)
+    .option('--seed <number>', 'the same seed writes the same', integer({ min: 0 }), 2)
     .option('--abc <file>', 'write the tunes in ABC')
     .option('--midi <file>', 'write MIDI; with several tunes a number goes before the ending')
     .option('--html <file>', 'write a page with scores that plays the tunes')
@@ -77,7 +78,9 @@ async function generate(output: Output, options: GenerateOptions): Promise<void>
   const wanted = Object.entries(files).find(([, file]) => file !== undefined);
   if (task !== 'music' && wanted) throw badInput(`--${wanted[0]}`, 'only a model of music writes tunes', task);
 
-  const texts = await write(output, loaded, options);
+  const prompt = options.prompt ?? promptOf(loaded.details);
+  checkCharacters('--prompt', loaded.tokenizer, prompt);
+  const texts = await write(output, loaded, prompt, options);
   if (task !== 'music') return output.event({ event: 'result', count: texts.length });
   const tunes = asTunes(texts);
   const page = {
@@ -85,15 +88,20 @@ async function generate(output: Output, options: GenerateOptions): Promise<void>
     introduction: `Written by ${path} at temperature ${options.temperature}, seed ${options.seed}.`,
   };
   const { written, left } = await writeTunes(tunes, files, page);
-  output.event({ event: 'result', count: tunes.length, validTunes: shareOfValid(tunes), files: written });
-  for (const line of left) output.line(line);
+  const validTunes = shareOfValid(tunes);
+  output.event({ event: 'result', count: tunes.length, validTunes, files: written, notWritten: left });
+  for (const line of [...problemLines(tunes), ...left]) output.line(line);
   for (const file of written) output.line(`wrote ${file}`);
 }
 
 /** Generates, shows and returns the texts. */
-async function write(output: Output, loaded: LoadedLanguageModel, options: GenerateOptions): Promise<string[]> {
+async function write(
+  output: Output,
+  loaded: LoadedLanguageModel,
+  prompt: string,
+  options: GenerateOptions,
+): Promise<string[]> {
   const task = taskOf(loaded.details);
-  const prompt = options.prompt ?? promptOf(loaded.details);
   const prompts = Array.from({ length: options.count }, () => prompt);
   const interrupt = listenForInterrupt(() => undefined);
   const text = new OrderedText(
@@ -117,8 +125,8 @@ async function write(output: Output, loaded: LoadedLanguageModel, options: Gener
       text.push(piece.row, piece.text, piece.finished !== null);
       if (piece.finished !== null) {
         const whole = text.texts[piece.row]!;
-        const valid = task === 'music' ? { valid: validateTune(whole).valid } : {};
-        output.event({ event: 'text', row: piece.row, text: whole, finished: piece.finished, ...valid });
+        const report = task === 'music' ? validateTune(whole) : {};
+        output.event({ event: 'text', row: piece.row, text: whole, finished: piece.finished, ...report });
       }
       await setImmediate(); // lets Ctrl-C through
     }

@@ -29,9 +29,13 @@ Examples:
     );
   withTrainOptions(train.command('language-model').alias('language-modeling'))
     .description('train on any text, by characters or words')
-    .option('--data <file>', 'a text file, UTF-8')
+    .option('--data <file>', 'a text file, UTF-8 (required unless --resume)')
     .addOption(new Option('--level <unit>', 'what a token is').choices(['character', 'word']).default('character'))
-    .option('--vocabulary-size <tokens>', 'keep the most frequent ones; others become unknown', integer({ min: 2 }))
+    .option(
+      '--vocabulary-size <tokens>',
+      'keep the most frequent ones; others become unknown (default: all of them)',
+      integer({ min: 2 }),
+    )
     .addHelpText(
       'after',
       `
@@ -51,14 +55,21 @@ async function runTrain(task: Task, options: TrainOptions, command: Command): Pr
   await startEngine(output, options);
   const session = await prepared.open();
   describe(output, session);
+  reportNothingLeft(output, session);
   const result = await trainUntilStopped(output, session);
-  report(output, session, result);
+  if (result.reason === 'interrupted') reportInterruption(output, session, result);
+  else report(output, session, result);
+}
+
+/** `2.31 %` */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
 }
 
 /** Prints what is about to be trained. */
 export function describe(output: Output, { model, corpus, record, folder, checkpoint }: Session): void {
   const table = summary(model);
-  const { training, documentStarts, validation } = corpus;
+  const { training, documentStarts, validation, heldOutDocuments, unknownShare } = corpus;
   output.event({
     event: 'model',
     config: model.config,
@@ -66,17 +77,33 @@ export function describe(output: Output, { model, corpus, record, folder, checkp
     data: record.data.path,
     trainingTokens: training.length,
     validationTokens: validation.length,
+    unknownShare,
     folder: folder.path,
     step: checkpoint?.step ?? 0,
     steps: record.training.steps,
   });
-  const documents = record.task === 'music' ? `${documentStarts.length} tunes, ` : '';
+  const count = (value: number): string => value.toLocaleString('en-US');
   output.line(`\ndata    ${record.data.path}`);
+  if (record.task === 'music') {
+    const held = heldOutDocuments > 0 ? `${count(heldOutDocuments)} held out` : 'the end of the text held out';
+    const tunes = documentStarts.length === 1 ? '1 tune' : `${count(documentStarts.length)} tunes`;
+    output.line(`        training on ${tunes}${validation.length === 0 ? '' : `, ${held}`}`);
+  }
   output.line(
-    `        ${documents}${training.length.toLocaleString('en-US')} tokens to train on, ${validation.length.toLocaleString('en-US')} held out, vocabulary ${model.config.vocabularySize}`,
+    `        ${count(training.length)} tokens to train on, ${count(validation.length)} held out, vocabulary ${model.config.vocabularySize}`,
   );
+  if (unknownShare !== undefined) output.line(`        ${percent(unknownShare)} of the tokens are unknown`);
   output.line(`model   ${model.config.cell}\n${String(table).replaceAll(/^/gm, '        ')}`);
   output.line(`run     ${folder.path}${checkpoint ? `, which goes on after step ${checkpoint.step}` : ''}\n`);
+}
+
+/** Says so when a run has taken all its steps already, and how it can go on. */
+export function reportNothingLeft(output: Output, { checkpoint, record, folder }: Session): boolean {
+  const { steps } = record.training;
+  if (checkpoint === null || checkpoint.step < steps) return false;
+  const longer = `${programName} train ${record.task} --resume ${folder.path} --steps ${2 * checkpoint.step}`;
+  output.line(`nothing to train: the run has taken all its ${steps} steps. Train further with\n\n    ${longer}\n`);
+  return true;
 }
 
 /** Trains until the last step, Ctrl-C, or the time limit. */
@@ -100,27 +127,31 @@ export function lastOf({ log }: RunResult, field: string): number | undefined {
 
 /** `after 400 steps: loss 0.75, validation 1.39`, the last that the log says. */
 export function ending(result: RunResult): string {
+  const validated = result.log.findLast(entry => entry.event === 'validation')?.step;
   const [loss, validationLoss] = [lastOf(result, 'loss'), lastOf(result, 'validationLoss')];
   const facts = [
     loss === undefined ? '' : `loss ${loss.toFixed(3)}`,
-    validationLoss === undefined ? '' : `validation ${validationLoss.toFixed(3)}`,
+    validationLoss === undefined
+      ? ''
+      : `validation ${validationLoss.toFixed(3)}${validated === result.step ? '' : ` (step ${validated})`}`,
   ].filter(Boolean);
   return `after ${result.step.toLocaleString('en-US')} steps: ${facts.join(', ')}`;
 }
 
-/** Says that the run was saved at Ctrl-C, and how it goes on. */
-export function reportInterruption(output: Output, { folder, record }: Session, { step }: RunResult): void {
-  const resume = `train ${record.task} --resume ${folder.path}`;
-  output.event({ event: 'interrupted', step, folder: folder.path, resume: `ostinato ${resume}` });
-  output.line(`saved after step ${step}. Go on with\n\n    ${programName} ${resume}\n`);
+/** Says that the run was saved at Ctrl-C, and how `command` goes on with it. */
+export function reportInterruption(
+  output: Output,
+  { folder, record }: Session,
+  { step }: RunResult,
+  command = `train ${record.task}`,
+): void {
+  const resume = `${programName} ${command} --resume ${folder.path}`;
+  output.event({ event: 'interrupted', step, folder: folder.path, resume });
+  output.line(`saved after step ${step}. Go on with\n\n    ${resume}\n`);
 }
 
 /** Says how the run ended, where it is kept and what comes next. */
 function report(output: Output, session: Session, result: RunResult): void {
-  if (result.reason === 'interrupted') {
-    reportInterruption(output, session, result);
-    return;
-  }
   const { folder } = session;
   output.event({
     event: 'result',

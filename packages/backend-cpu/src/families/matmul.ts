@@ -30,27 +30,29 @@ function product(call: KernelCall, { a, b, transposeA, transposeB }: Product): T
   const bBatch = b.shape.slice(0, -2);
   const batch = broadcast_util.assertAndGetBroadcastShape(aBatch, bBatch);
   const out = call.output([...batch, m, n]);
-  const offsetsA = batchOffsets(aBatch, batch, 4 * m * k);
-  const offsetsB = batchOffsets(bBatch, batch, 4 * k * n);
-  const work = call.scratch(call.kernels.gemm_work());
+  const offsetsA = batchOffsets(aBatch, batch, m * k);
+  const offsetsB = batchOffsets(bBatch, batch, k * n);
+  const count = offsetsA.length;
+  const threads = call.backend.team.threadsFor(2 * count * m * k * n);
+  const offsets = call.scratch(3 * count);
+  const work = call.scratch(call.kernels.gemm_work(threads));
   const [addressA, addressB, addressC] = [call.input(a), call.input(b), call.input(out)];
   const [aRow, aColumn] = transposeA ? [1, m] : [k, 1];
   const [bRow, bColumn] = transposeB ? [1, k] : [n, 1];
-  for (let i = 0; i < offsetsA.length; i++) {
-    const left = addressA + offsetsA[i]!;
-    const right = addressB + offsetsB[i]!;
-    call.kernels.gemm(left, aRow, aColumn, right, bRow, bColumn, addressC + 4 * m * n * i, n, m, k, n, 0, work);
-  }
+  const values = new Int32Array(call.backend.kernelMemory.buffer, offsets, 3 * count);
+  for (let i = 0; i < count; i++) values.set([offsetsA[i]!, offsetsB[i]!, m * n * i], 3 * i);
+  const factors = [addressA, aRow, aColumn, addressB, bRow, bColumn, addressC] as const;
+  call.backend.team.run('gemm', threads, [...factors, m, k, n, count, offsets, work]);
   return out;
 }
 
-/** Byte offset of each matrix of the broadcast batch in an operand whose own batch dimensions are `own`. */
-function batchOffsets(own: readonly number[], batch: readonly number[], matrixBytes: number): number[] {
+/** Offset, in floats, of each matrix of the broadcast batch in an operand whose own batch dimensions are `own`. */
+function batchOffsets(own: readonly number[], batch: readonly number[], matrixSize: number): number[] {
   let offsets = [0];
   const missing = batch.length - own.length;
   for (const [axis, size] of batch.entries()) {
     const ownSize = axis < missing ? 1 : own[axis - missing]!;
-    const stride = ownSize === 1 ? 0 : matrixBytes * util.sizeFromShape(own.slice(axis - missing + 1));
+    const stride = ownSize === 1 ? 0 : matrixSize * util.sizeFromShape(own.slice(axis - missing + 1));
     offsets = offsets.flatMap(offset => Array.from({ length: size }, (_, index) => offset + index * stride));
   }
   return offsets;

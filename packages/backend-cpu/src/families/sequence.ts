@@ -34,6 +34,12 @@ function sequenceOf(call: KernelCall, where: string, input: TensorInfo, lengths:
   return { batch, time, inputs, padded: Number(padded), valid, lengthsAddress: call.optional(lengths) };
 }
 
+/** Threads for the products of so many rows with these weights. */
+function threadsFor(call: KernelCall, rows: number, weights: readonly TensorInfo[]): number {
+  const sizes = weights.map(({ shape }) => shape[0]! * shape[1]!);
+  return call.backend.team.threadsFor(2 * rows * sizes.reduce((sum, size) => sum + size, 0));
+}
+
 function lstm(call: KernelCall, inputs: Inputs, { reverse }: Attributes): TensorInfo[] {
   const { input, inputWeight, recurrentWeight, bias, initialHidden, initialCell, projection, lengths } =
     inputs as Record<LstmInput, TensorInfo>;
@@ -46,15 +52,16 @@ function lstm(call: KernelCall, inputs: Inputs, { reverse }: Attributes): Tensor
   const cellState = call.output([batch, hidden]);
   const reserve = call.output([valid * 5 * hidden]);
   const projected = Number(!isAbsent(projection));
-  const work = call.kernels.lstm_forward_work(padded, batch, time, sizes.inputs, hidden, outputs, projected);
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.lstm_forward_work(padded, batch, time, sizes.inputs, hidden, outputs, projected, threads);
   const gates = call.input(reserve);
-  call.kernels.lstm_forward(
+  call.backend.team.run('lstm_forward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight), call.optional(bias)] as const),
     ...([call.input(initialHidden), call.input(initialCell), call.optional(projection), sizes.lengthsAddress] as const),
     ...([call.input(output), call.input(hiddenState), call.input(cellState)] as const),
     ...([gates, gates + 4 * valid * 4 * hidden, batch, time, sizes.inputs, hidden, outputs] as const),
     ...([Number(reverse), call.scratch(work)] as const),
-  );
+  ]);
   return [output, hiddenState, cellState, reserve];
 }
 
@@ -73,9 +80,10 @@ function lstmGradient(call: KernelCall, inputs: Inputs, { reverse }: Attributes)
   const dInitialCell = call.copyOf(rest.dCell);
   const dProjection = call.output(projection.shape);
   const projected = Number(!isAbsent(projection));
-  const work = call.kernels.lstm_backward_work(padded, batch, time, sizes.inputs, hidden, outputs, projected);
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.lstm_backward_work(padded, batch, time, sizes.inputs, hidden, outputs, projected, threads);
   const gates = call.input(rest.reserve);
-  call.kernels.lstm_backward(
+  call.backend.team.run('lstm_backward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight)] as const),
     ...([call.input(initialHidden), call.input(initialCell), call.optional(projection), sizes.lengthsAddress] as const),
     ...([call.input(rest.output), gates, gates + 4 * valid * 4 * hidden, call.input(rest.dOutput)] as const),
@@ -87,7 +95,7 @@ function lstmGradient(call: KernelCall, inputs: Inputs, { reverse }: Attributes)
       call.optional(dProjection),
     ] as const),
     ...([batch, time, sizes.inputs, hidden, outputs, Number(reverse), call.scratch(work)] as const),
-  );
+  ]);
   return [dInput, dInputWeight, dRecurrentWeight, dBias, dInitialHidden, dInitialCell, dProjection];
 }
 
@@ -101,8 +109,9 @@ function rnn(call: KernelCall, inputs: Inputs, { reverse, activation }: Attribut
   const hidden = initialHidden.shape[1]!;
   const output = call.output([batch, time, hidden]);
   const hiddenState = call.output([batch, hidden]);
-  const work = call.kernels.rnn_forward_work(padded, batch, time, sizes.inputs, hidden);
-  call.kernels.rnn_forward(
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.rnn_forward_work(padded, batch, time, sizes.inputs, hidden, threads);
+  call.backend.team.run('rnn_forward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight), call.optional(bias)] as const),
     ...([call.input(initialHidden), sizes.lengthsAddress, call.input(output), call.input(hiddenState)] as const),
     ...([
@@ -114,7 +123,7 @@ function rnn(call: KernelCall, inputs: Inputs, { reverse, activation }: Attribut
       Number(activation === 'relu'),
       call.scratch(work),
     ] as const),
-  );
+  ]);
   return [output, hiddenState];
 }
 
@@ -131,8 +140,9 @@ function rnnGradient(call: KernelCall, inputs: Inputs, { reverse, activation }: 
   const dRecurrentWeight = call.output(recurrentWeight.shape);
   const dBias = call.output(bias.shape);
   const dInitialHidden = call.copyOf(rest.dHidden);
-  const work = call.kernels.rnn_backward_work(padded, batch, time, sizes.inputs, hidden);
-  call.kernels.rnn_backward(
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.rnn_backward_work(padded, batch, time, sizes.inputs, hidden, threads);
+  call.backend.team.run('rnn_backward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight)] as const),
     ...([call.input(initialHidden), sizes.lengthsAddress, call.input(rest.output), call.input(rest.dOutput)] as const),
     ...([
@@ -143,7 +153,7 @@ function rnnGradient(call: KernelCall, inputs: Inputs, { reverse, activation }: 
     ] as const),
     ...([call.optional(dBias), batch, time, sizes.inputs, hidden] as const),
     ...([Number(reverse), Number(activation === 'relu'), call.scratch(work)] as const),
-  );
+  ]);
   return [dInput, dInputWeight, dRecurrentWeight, dBias, dInitialHidden];
 }
 
@@ -160,13 +170,14 @@ function gru(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorIn
   const hiddenState = call.output([batch, hidden]);
   const reserve = call.output([valid * 4 * hidden]);
   const gates = call.input(reserve);
-  const work = call.kernels.gru_forward_work(padded, batch, time, sizes.inputs, hidden, resetAfter);
-  call.kernels.gru_forward(
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.gru_forward_work(padded, batch, time, sizes.inputs, hidden, resetAfter, threads);
+  call.backend.team.run('gru_forward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight), call.optional(bias)] as const),
     ...([call.optional(recurrentBias), call.input(initialHidden), sizes.lengthsAddress, call.input(output)] as const),
     ...([call.input(hiddenState), gates, gates + 4 * valid * 3 * hidden, batch, time, sizes.inputs, hidden] as const),
     ...([reverse, resetAfter, call.scratch(work)] as const),
-  );
+  ]);
   return [output, hiddenState, reserve];
 }
 
@@ -184,15 +195,16 @@ function gruGradient(call: KernelCall, inputs: Inputs, attributes: Attributes): 
   const dRecurrentBias = call.output(recurrentBias.shape);
   const dInitialHidden = call.copyOf(rest.dHidden);
   const gates = call.input(rest.reserve);
-  const work = call.kernels.gru_backward_work(padded, batch, time, sizes.inputs, hidden, resetAfter);
-  call.kernels.gru_backward(
+  const threads = threadsFor(call, sizes.valid, [inputWeight, recurrentWeight]);
+  const work = call.kernels.gru_backward_work(padded, batch, time, sizes.inputs, hidden, resetAfter, threads);
+  call.backend.team.run('gru_backward', threads, [
     ...([call.input(input), call.input(inputWeight), call.input(recurrentWeight)] as const),
     ...([call.input(initialHidden), sizes.lengthsAddress, call.input(rest.output)] as const),
     ...([gates, gates + 4 * valid * 3 * hidden, call.input(rest.dOutput), call.input(dInitialHidden)] as const),
     ...([call.input(dInput), call.input(dInputWeight), call.input(dRecurrentWeight)] as const),
     ...([call.optional(dBias), call.optional(dRecurrentBias), batch, time, sizes.inputs, hidden] as const),
     ...([reverse, resetAfter, call.scratch(work)] as const),
-  );
+  ]);
   return [dInput, dInputWeight, dRecurrentWeight, dBias, dRecurrentBias, dInitialHidden];
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../check.ts';
 import { ShapeError } from '../errors.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
+import { selectWhere } from '../select-where.ts';
 import { type Key, threefry } from '../threefry.ts';
 
 /** Kernel contract of `dropout`. The op is linear and symmetric, so its gradient is itself. */
@@ -23,12 +24,18 @@ export interface DropoutOptions {
   readonly key: Key;
 }
 
+/**
+ * Second word of the counters of masks. `Rng` keeps bit 31 clear for the words that it draws and sets lower bits beside it for the
+ * keys that it splits off, so no mask is made of words that are used elsewhere.
+ */
+const maskCounter = 0x80000000;
+
 /** Values of a dropout mask: 0, or 1 / (1 − rate), for `size` elements in row-major order. */
 export function dropoutMask(size: number, { rate, key }: DropoutOptions): Float32Array {
   const mask = new Float32Array(size);
   const kept = 1 / (1 - rate);
   for (let i = 0; i < size; i += 2) {
-    const [even, odd] = threefry(key, i / 2, 0);
+    const [even, odd] = threefry(key, i / 2, maskCounter);
     mask[i] = (even >>> 8) / 2 ** 24 >= rate ? kept : 0;
     if (i + 1 < size) mask[i + 1] = (odd >>> 8) / 2 ** 24 >= rate ? kept : 0;
   }
@@ -37,6 +44,8 @@ export function dropoutMask(size: number, { rate, key }: DropoutOptions): Float3
 
 /**
  * Inverted dropout: y = m ∘ x / (1 − rate), where each mᵢ is 1 with probability 1 − rate and 0 otherwise.
+ *
+ * A dropped element is 0 even where x is NaN or infinite.
  *
  * Srivastava et al. 2014, "Dropout", JMLR 15, section 4 (with the scaling moved from test to training).
  *
@@ -51,7 +60,11 @@ export function dropout<T extends tf.Tensor>(input: T, { rate, key }: DropoutOpt
   if (rate === 0) return tf.clone(input) as T;
   return tf.tidy(() => {
     if (hasKernel(dropoutOp.kernelName)) return runFused(dropoutOp, { input }, { rate, key })[0] as T;
-    const mask = tf.tensor(dropoutMask(input.size, { rate, key }), input.shape, 'float32');
-    return tf.mul(input, mask) as T;
+    return applyMask(input, tf.tensor(dropoutMask(input.size, { rate, key }), input.shape, 'float32')) as T;
   });
+}
+
+/** m ∘ x, but 0 where the mask is, whatever x is there and whatever the gradient. `mask` is broadcast against `input`. */
+export function applyMask(input: tf.Tensor, mask: tf.Tensor): tf.Tensor {
+  return selectWhere(tf.greater(mask, 0), tf.mul(input, mask), tf.zerosLike(input));
 }

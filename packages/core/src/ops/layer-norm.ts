@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkLastAxis, checkNumber, checkShape } from '../check.ts';
 import { ShapeError } from '../errors.ts';
+import { stopGradient } from '../gradient.ts';
 import { type FusedOp, hasKernel, runFused, runKernel } from '../op.ts';
 
 /** Kernel contract of `layerNorm`. */
@@ -55,7 +56,14 @@ export function layerNorm(
       const [output] = runFused(layerNormOp, { input: tf.reshape(input, [-1, width]), gain, bias }, { epsilon });
       return tf.reshape(output!, input.shape);
     }
-    const centred = tf.sub(input, tf.mean(input, -1, true)); // [..., D]
+    // A row less its first element has the same layer norm, and is exactly zero when the row is constant.
+    const first = tf.slice(
+      input,
+      input.shape.map(() => 0),
+      [...input.shape.slice(0, -1), 1],
+    );
+    const shifted = tf.sub(input, stopGradient(first)); // [..., D]
+    const centred = tf.sub(shifted, tf.mean(shifted, -1, true)); // [..., D]
     const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
     const normalised = tf.div(centred, tf.sqrt(tf.add(variance, epsilon)));
     const scaled = gain ? tf.mul(normalised, gain) : normalised;

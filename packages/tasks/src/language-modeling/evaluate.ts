@@ -13,7 +13,7 @@ export interface EvaluateOptions {
   readonly streams?: number | undefined;
   /** Tokens read at once; the result does not depend on it. Default 200. */
   readonly windowLength?: number | undefined;
-  /** Characters that were predicted, for bits per character when tokens are longer. Default: as many as tokens. */
+  /** Characters that were predicted, for bits per character: all but the first when tokens are characters, `ids.length − 1`. */
   readonly characters?: number | undefined;
   /** Stops between windows: the rejection is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -23,11 +23,17 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** Mean negative log-likelihood per token. */
   readonly nats: number;
-  readonly bitsPerCharacter: number;
+  /** nats / ln 2 · tokens / characters; absent when `characters` is not given, for tokens need not be characters. */
+  readonly bitsPerCharacter?: number | undefined;
   /** exp(nats), per token. */
   readonly perplexity: number;
   /** Tokens that were predicted: all but the first. */
   readonly tokens: number;
+}
+
+/** What `evaluate` measures when it knows how many characters the text has. */
+export interface CharacterEvaluation extends Evaluation {
+  readonly bitsPerCharacter: number;
 }
 
 /**
@@ -39,11 +45,19 @@ export interface Evaluation {
 export async function evaluate(
   model: LanguageModel,
   ids: Int32Array,
-  { streams = 1, windowLength = 200, characters = ids.length - 1, signal }: EvaluateOptions = {},
+  options: EvaluateOptions & { readonly characters: number },
+): Promise<CharacterEvaluation>;
+/** Without `characters`, bits per character are unknown. */
+export async function evaluate(model: LanguageModel, ids: Int32Array, options?: EvaluateOptions): Promise<Evaluation>;
+export async function evaluate(
+  model: LanguageModel,
+  ids: Int32Array,
+  { streams = 1, windowLength = 200, characters, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const where = 'evaluate';
   checkNumber(where, 'streams', streams, { integer: true, min: 1 });
   checkNumber(where, 'windowLength', windowLength, { integer: true, min: 1 });
+  if (characters !== undefined) checkNumber(where, 'characters', characters, { integer: true, min: 1 });
   const tokens = ids.length - 1;
   if (tokens < 1) {
     throw new ArgumentError({ where, rule: 'the text must have at least 2 tokens', got: String(ids.length) });
@@ -77,7 +91,7 @@ export async function evaluate(
   }
   return {
     nats,
-    bitsPerCharacter: bitsPerCharacter(nats, { tokens, characters }),
+    ...(characters === undefined ? {} : { bitsPerCharacter: bitsPerCharacter(nats, { tokens, characters }) }),
     perplexity: perplexity(nats),
     tokens,
   };

@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, disposeState, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, disposeState, type Rng, type State } from '@ostinato/core';
 import { type GeneratedToken, generateBatch, type SamplingOptions } from '@ostinato/decoding';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
@@ -15,7 +15,7 @@ export interface GenerateTextOptions extends SamplingOptions {
   /** Texts that end a continuation, and are not in it. Default: none. */
   readonly stop?: readonly string[] | undefined;
   /** Needed unless the temperature is 0; row b draws from `rng.split(b)`. */
-  readonly rng?: Parameters<typeof generateBatch>[0]['rng'] | undefined;
+  readonly rng?: Rng | undefined;
   /** Ends the loop at the next token. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -46,6 +46,10 @@ export async function* generateText({
   ...sampling
 }: GenerateTextOptions): AsyncGenerator<TextPiece, void, undefined> {
   checkNumber('generateText', 'maximumTokens', maximumTokens, { integer: true, min: 1 });
+  if (!Array.isArray(prompts)) {
+    const rule = 'prompts must be an array of texts';
+    throw new ArgumentError({ where: 'generateText', rule, got: typeof prompts, advice: 'Write `prompts: [prompt]`.' });
+  }
   const encoded = prompts.map(prompt => tokenizer.encode(prompt));
   const empty = encoded.findIndex(ids => ids.length === 0);
   if (empty >= 0 || encoded.length === 0) {

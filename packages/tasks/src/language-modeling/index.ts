@@ -1,5 +1,5 @@
 export { type CellName, cellNames, type LanguageModelConfig, type RecurrentLayer } from './config.ts';
-export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
+export { type CharacterEvaluation, type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type GenerateTextOptions, generateText, type TextPiece } from './generate.ts';
 export {
   type HiddenResult,
@@ -9,6 +9,7 @@ export {
   type LanguageModelResult,
 } from './model.ts';
 export {
+  type DecodeLanguageModelOptions,
   decodeLanguageModel,
   describeLanguageModel,
   type EncodeLanguageModelOptions,

@@ -16,7 +16,10 @@ import { completeConfig, type LanguageModelConfig, type RecurrentLayer, recurren
 
 /** Options of `LanguageModel`: its configuration, and what is no plain data. */
 export interface LanguageModelOptions extends LanguageModelConfig {
-  /** A layer of your own in place of the configured cell; its outputSize takes the place of hiddenSize. */
+  /**
+   * A layer of your own in place of the configured cell; its outputSize takes the place of hiddenSize. The configuration does not
+   * describe it, so files of the model need it again: `decodeLanguageModel(bytes, { recurrent })`.
+   */
   readonly recurrent?: RecurrentLayer | undefined;
   /** Where the first weights come from. Default `new Rng(0)`. */
   readonly rng?: Rng | undefined;
@@ -52,6 +55,8 @@ export interface HiddenResult {
  */
 export class LanguageModel extends Module {
   readonly config: Complete<LanguageModelConfig>;
+  /** Whether `recurrent` was given, so that `config` does not say what it computes. */
+  readonly ownRecurrent: boolean;
   readonly embedding: Embedding;
   readonly recurrent: RecurrentLayer;
   readonly dropout: Dropout;
@@ -62,6 +67,7 @@ export class LanguageModel extends Module {
     super();
     this.config = completeConfig(recurrent ? { ...config, hiddenSize: recurrent.outputSize } : config);
     const { vocabularySize, embeddingSize, dropout, tied } = this.config;
+    this.ownRecurrent = recurrent !== undefined;
     this.#checkWidths(recurrent);
     this.embedding = new Embedding({ vocabularySize, embeddingSize, rng: rng.split('embedding') });
     this.recurrent = recurrent ?? recurrentLayer(this.config, rng.split('recurrent'));

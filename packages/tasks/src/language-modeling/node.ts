@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { atPath } from '@ostinato/core';
+import { atPath, ResourceError } from '@ostinato/core';
 import { writeFileAtomic } from '@ostinato/weights/node';
 import {
+  type DecodeLanguageModelOptions,
   decodeLanguageModel,
   type EncodeLanguageModelOptions,
   encodeLanguageModel,
@@ -16,9 +17,20 @@ export async function saveLanguageModel(path: string, options: EncodeLanguageMod
 /**
  * Reads a model from a file that `saveLanguageModel` or a training run wrote.
  *
- * @throws the file system's error, or a FormatError that names the file and what is wrong with it
+ * @throws ResourceError when the file is missing or cannot be read; FormatError that names the file and what is wrong with it
  */
-export async function loadLanguageModel(path: string): Promise<LoadedLanguageModel> {
-  const bytes = await readFile(path);
-  return atPath(path, () => decodeLanguageModel(bytes));
+export async function loadLanguageModel(
+  path: string,
+  options: DecodeLanguageModelOptions = {},
+): Promise<LoadedLanguageModel> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
+    throw new ResourceError({
+      where: 'loadLanguageModel',
+      rule: 'the file cannot be read',
+      got: `'${path}': ${reasons[cause.code ?? ''] ?? cause.message}`,
+      cause,
+    });
+  });
+  return atPath(path, () => decodeLanguageModel(bytes, options));
 }

@@ -2,12 +2,14 @@ import { FormatError, parameters, Rng } from '@ostinato/core';
 import { type Tokenizer, tokenizerFromJson } from '@ostinato/tokenizers';
 import { type Checkpoint, decodeCheckpoint, type Json } from '@ostinato/training';
 import { assignParameters, parametersToBytes, readSafetensors, type SafeTensor } from '@ostinato/weights';
-import type { LanguageModelConfig } from './config.ts';
+import type { LanguageModelConfig, RecurrentLayer } from './config.ts';
 import { LanguageModel } from './model.ts';
 
 /** What is saved beside the parameters: everything that is needed to build the model and to read and write text with it. */
 export interface LanguageModelDescription {
   readonly model: LanguageModelConfig;
+  /** Whether the model was built on a recurrent layer of its own, which `model` does not describe. */
+  readonly ownRecurrent: boolean;
   /** `tokenizer.toJSON()` */
   readonly tokenizer: Json;
   /** The application's own, e.g. how it was trained. */
@@ -33,6 +35,15 @@ export interface EncodeLanguageModelOptions {
   readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
 }
 
+/** What `decodeLanguageModel` cannot know from the file. */
+export interface DecodeLanguageModelOptions {
+  /**
+   * A layer made as the one that the model was built with, when that was one of its own. Its weights become those of the file;
+   * that it computes the same from them (an activation has no weights) is the caller's to know.
+   */
+  readonly recurrent?: RecurrentLayer | undefined;
+}
+
 const format = 'ostinato-language-model';
 const version = '1';
 
@@ -42,7 +53,8 @@ export function describeLanguageModel({
   tokenizer,
   details = null,
 }: Omit<EncodeLanguageModelOptions, 'dtype'>): LanguageModelDescription {
-  return { model: model.config, tokenizer: JSON.parse(JSON.stringify(tokenizer)) as Json, details };
+  const { config, ownRecurrent } = model;
+  return { model: config, ownRecurrent, tokenizer: JSON.parse(JSON.stringify(tokenizer)) as Json, details };
 }
 
 /** A model and its tokenizer as one safetensors file, without the state of its training: to keep, to publish, to load anywhere. */
@@ -58,18 +70,22 @@ export async function encodeLanguageModel({ dtype = 'F32', ...rest }: EncodeLang
 /**
  * Reads what `encodeLanguageModel` or a training run wrote.
  *
- * @throws FormatError when the bytes are damaged or no language model; nothing is left behind then
+ * @throws FormatError when the bytes are damaged or no language model, or were saved from a model on a layer of its own and
+ * `recurrent` is missing, or the other way round; nothing is left behind then
  */
-export function decodeLanguageModel(bytes: Uint8Array): LoadedLanguageModel {
+export function decodeLanguageModel(
+  bytes: Uint8Array,
+  { recurrent }: DecodeLanguageModelOptions = {},
+): LoadedLanguageModel {
   const { tensors, metadata } = readSafetensors(bytes);
   if (metadata.get('format') !== format) {
     const checkpoint = decodeCheckpoint(bytes);
-    return { ...build(checkpoint.config, checkpoint.parameters), checkpoint };
+    return { ...build(checkpoint.config, checkpoint.parameters, recurrent), checkpoint };
   }
   if (metadata.get('version') !== version) {
-    throw damaged('the version must be known', version, String(metadata.get('version')));
+    throw damaged('the version must be known', version, metadata.get('version') ?? 'none');
   }
-  return { ...build(parse(metadata.get('content') ?? ''), tensors), checkpoint: null };
+  return { ...build(parse(metadata.get('content') ?? ''), tensors, recurrent), checkpoint: null };
 }
 
 function parse(content: string): Json {
@@ -83,11 +99,14 @@ function parse(content: string): Json {
 function build(
   description: Json,
   tensors: ReadonlyMap<string, SafeTensor>,
+  recurrent: RecurrentLayer | undefined,
 ): { model: LanguageModel; tokenizer: Tokenizer; details: Json } {
-  const { model: config, tokenizer: saved, details = null } = (description ?? {}) as Partial<LanguageModelDescription>;
+  const content = (description ?? {}) as Partial<LanguageModelDescription>;
+  const { model: config, ownRecurrent = false, tokenizer: saved, details = null } = content;
   if (typeof config !== 'object' || config === null || saved === undefined) {
     throw damaged('the file must describe a language model', '{ model, tokenizer, details }', typeof description);
   }
+  checkRecurrent(ownRecurrent, recurrent);
   const tokenizer = tokenizerFromJson(saved);
   if (tokenizer.vocabularySize !== config.vocabularySize) {
     throw damaged(
@@ -96,16 +115,32 @@ function build(
       String(tokenizer.vocabularySize),
     );
   }
-  const model = new LanguageModel({ ...config, rng: new Rng(0) });
+  const model = new LanguageModel({ ...config, recurrent, rng: new Rng(0) });
   try {
     assignParameters(parameters(model), tensors);
   } catch (error) {
-    model.dispose();
+    const given = new Set(recurrent ? parameters(recurrent).values() : []);
+    for (const variable of parameters(model).values()) if (!given.has(variable)) variable.dispose();
     throw error;
   }
   return { model, tokenizer, details };
 }
 
+/** A model on a layer of its own needs that layer; any other is rebuilt from its configuration alone. */
+function checkRecurrent(own: boolean, recurrent: RecurrentLayer | undefined): void {
+  if (own === (recurrent !== undefined)) return;
+  throw new FormatError({
+    where: 'decodeLanguageModel',
+    rule: own
+      ? 'the model was built on a recurrent layer of its own, which the file does not describe'
+      : 'the recurrent layer is rebuilt from the configuration in the file',
+    expected: own ? 'recurrent' : 'no recurrent',
+    got: own ? 'none' : 'one',
+    advice: own ? 'Pass { recurrent: … }, a layer made with the same options.' : 'Leave recurrent out.',
+  });
+}
+
 function damaged(rule: string, expected: string, got: string): FormatError {
-  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got });
+  const advice = 'Use another copy of the file, or another file.';
+  return new FormatError({ where: 'decodeLanguageModel', rule, expected, got, advice });
 }

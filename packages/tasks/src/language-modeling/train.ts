@@ -148,6 +148,16 @@ function checkOptions(options: TrainLanguageModelOptions): void {
   checkNumber(where, 'bptt', bptt, { integer: true, min: 1 });
   checkNumber(where, 'learningRate', learningRate, { above: 0 });
   checkNumber(where, 'clipNorm', clipNorm, { min: 0 });
+  const { model, description } = options;
+  if (description && (description.ownRecurrent ?? false) !== model.ownRecurrent) {
+    throw new ArgumentError({
+      where,
+      rule: 'the description must say whether the recurrent layer is one of your own',
+      expected: `ownRecurrent: ${model.ownRecurrent}`,
+      got: String(description.ownRecurrent),
+      advice: 'Make it with describeLanguageModel({ model, tokenizer }).',
+    });
+  }
   if (batches === 'windows' && bptt > windowLength) {
     throw new ArgumentError({
       where,

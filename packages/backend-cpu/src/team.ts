@@ -1,0 +1,263 @@
+/**
+ * The threads that run one kernel together: workers that each have the kernels opened on the backend's shared memory and wait
+ * there for a job. `kernels/team.h` says how they share the work and meet.
+ */
+
+import { ResourceError } from '@ostinato/core';
+import type { Address, Kernels } from './kernels.ts';
+import type { KernelMemory } from './memory.ts';
+import type { ReopenKernels } from './wasm.ts';
+
+/** Kernels that take `thread`, `threads` and the team's shared integers as their last arguments. */
+export type TeamKernel = 'gemm' | `${'lstm' | 'rnn' | 'gru'}_${'forward' | 'backward'}`;
+
+type WithoutThread<Arguments extends unknown[]> = Arguments extends [
+  ...infer Rest,
+  thread: number,
+  threads: number,
+  shared: number,
+]
+  ? Rest
+  : never;
+
+/** Arguments of a team's kernel but for the thread's. */
+export type TeamArguments<Name extends TeamKernel> = WithoutThread<Parameters<Kernels[Name]>>;
+
+/** Integers of the shared block; the first four are those of `kernels/team.h`, each on a cache line of its own. */
+const place = {
+  broken: 32,
+  maySleep: 48,
+  patience: 49,
+  job: 64,
+  done: 80,
+  ready: 96,
+  kernel: 112,
+  count: 113,
+} as const;
+const argumentsAt = 512;
+const mostArguments = 48;
+const blockBytes = argumentsAt + 8 * mostArguments;
+const stackBytes = 65_536;
+/** A job is one integer, its number and how many threads take part, so that nobody sees one without the other. */
+const threadBits = 8;
+const stopped = -1;
+/** About a tenth of a millisecond: the time between two kernels of a training step. */
+const spinsBeforeSleep = 20_000;
+
+/** The most threads of a team. */
+export const mostThreads: number = 2 ** threadBits - 1;
+
+/**
+ * What a worker runs, as text: it needs no file that a bundler would have to find. `serve` answers jobs until it is told to
+ * stop.
+ */
+const workerSource = `
+function openNative({ koffi, library, signatures, base }) {
+  const opened = require(koffi).load(library);
+  return Object.fromEntries(Object.entries(signatures).map(([name, signature]) => {
+    const [result, ...kinds] = signature.split(' ');
+    const kernel = opened.func(name, result, kinds.map(kind => (kind === 'address' ? 'uintptr_t' : kind)));
+    return [name, (...values) => kernel(...values.map((value, i) => (kinds[i] === 'address' && value !== 0 ? value + base : value)))];
+  }));
+}
+function openModule(module, memory, stack) {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  exports.__stack_pointer.value = stack;
+  return exports;
+}
+function serve({ reopen, memory, block, stack, names, place, argumentsAt, mostArguments, threadBits, stopped, spins }) {
+  const kernels = reopen.native ? openNative(reopen.native) : openModule(reopen.module, memory, stack);
+  const integers = new Int32Array(memory.buffer, block, 128);
+  const values = new Float64Array(memory.buffer, block + argumentsAt, mostArguments);
+  let seen = Atomics.load(integers, place.job);
+  const thread = 1 + Atomics.add(integers, place.ready, 1);
+  for (;;) {
+    let job;
+    for (let i = 0; (job = Atomics.load(integers, place.job)) === seen; i++) {
+      if (i > spins) Atomics.wait(integers, place.job, seen);
+    }
+    seen = job;
+    if (job === stopped) return;
+    const threads = job & ((1 << threadBits) - 1);
+    if (thread >= threads) continue;
+    try {
+      kernels[names[integers[place.kernel]]](...values.subarray(0, integers[place.count]), thread, threads, block);
+    } catch {
+      Atomics.store(integers, place.broken, 1);
+    }
+    Atomics.add(integers, place.done, 1);
+    Atomics.notify(integers, place.done);
+  }
+}
+if (typeof self === 'undefined') serve(require('node:worker_threads').workerData);
+else self.onmessage = ({ data }) => { serve(data); self.close(); };
+`;
+
+interface Thread {
+  terminate(): unknown;
+}
+
+/** What this file needs of Node; the packages have no dependency on its types. */
+interface NodeProcess {
+  getBuiltinModule?(name: string): unknown;
+}
+interface NodeWorker extends Thread {
+  unref(): void;
+  on(event: 'exit' | 'error', listener: () => void): void;
+}
+
+const nodeModule = <Module>(name: string): Module | undefined =>
+  (globalThis as { process?: NodeProcess }).process?.getBuiltinModule?.(name) as Module | undefined;
+
+/** Cores that this process may use. */
+export function availableThreads(): number {
+  const os = nodeModule<{ availableParallelism(): number }>('node:os');
+  return os?.availableParallelism() ?? (globalThis as { navigator?: Navigator }).navigator?.hardwareConcurrency ?? 1;
+}
+
+/** Starts a worker; `lost` is called when it ends, also when it cannot start. */
+function startThread(data: Record<string, unknown>, lost: () => void): Thread {
+  const threads = nodeModule<{ Worker: new (source: string, options: object) => NodeWorker }>('node:worker_threads');
+  if (threads !== undefined) {
+    const worker = new threads.Worker(workerSource, { eval: true, workerData: data, execArgv: [] });
+    worker.on('exit', lost);
+    worker.on('error', lost);
+    worker.unref();
+    return worker;
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const worker = new Worker(url);
+  worker.onerror = lost;
+  worker.postMessage(data);
+  const terminate = (): void => {
+    URL.revokeObjectURL(url);
+    worker.terminate();
+  };
+  return { terminate };
+}
+
+/** Whether this thread may sleep: the main thread of a page may not. */
+function maySleep(integers: Int32Array): boolean {
+  try {
+    Atomics.wait(integers, 0, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A caller of kernels and, from the first large job on, the workers that help it. */
+export class Team {
+  readonly #memory: KernelMemory;
+  readonly #reopen: ReopenKernels;
+  readonly #kernels: Kernels;
+  readonly #names: string[];
+  #wanted: number;
+  #workers: Thread[] = [];
+  #blocks: Address[] = [];
+  #integers: Int32Array | undefined;
+  #arguments: Float64Array | undefined;
+  #jobs = 0;
+  /** Seconds after which a thread that does not come counts as lost. Longer than any job between two meetings takes. */
+  patience = 60;
+
+  constructor(options: { memory: KernelMemory; kernels: Kernels; reopen: ReopenKernels; threads: number }) {
+    this.#memory = options.memory;
+    this.#reopen = options.reopen;
+    this.#kernels = options.kernels;
+    this.#names = Object.keys(options.kernels);
+    this.#wanted = options.memory.shared ? options.threads : 1;
+  }
+
+  /** How many threads a large job is given, once they have all arrived. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  /** How many threads a job of so many operations gets now; starts the workers when it is the first large one. */
+  threadsFor(operations: number): number {
+    if (this.#wanted === 1 || operations < smallJob) return 1;
+    if (this.#integers === undefined) this.#start();
+    return Math.min(this.#wanted, 1 + Atomics.load(this.#integers!, place.ready));
+  }
+
+  /**
+   * Runs a kernel on the threads that `threadsFor` gave.
+   *
+   * @throws ResourceError when a thread was lost while it worked; the next job gets a new team
+   */
+  run<Name extends TeamKernel>(name: Name, threads: number, values: TeamArguments<Name>): void {
+    const kernel = this.#kernels[name] as (...values: number[]) => void;
+    if (threads === 1) {
+      kernel(...(values as number[]), 0, 1, 0);
+      return;
+    }
+    const integers = this.#integers!;
+    integers[place.patience] = this.patience;
+    this.#arguments!.set(values as number[]);
+    integers[place.kernel] = this.#names.indexOf(name);
+    integers[place.count] = values.length;
+    Atomics.store(integers, place.done, 0);
+    this.#jobs = (this.#jobs + 1) % 2 ** 22;
+    Atomics.store(integers, place.job, (this.#jobs << threadBits) | threads);
+    Atomics.notify(integers, place.job);
+    kernel(...(values as number[]), 0, threads, this.#blocks[0]!);
+    this.#awaitOthers(name, threads);
+  }
+
+  #awaitOthers(name: string, threads: number): void {
+    const integers = this.#integers!;
+    const sleeps = integers[place.maySleep] === 1;
+    const deadline = performance.now() + 1000 * this.patience;
+    for (let spins = 0; ; spins++) {
+      const done = Atomics.load(integers, place.done);
+      if (done === threads - 1) break;
+      if (spins < spinsBeforeSleep) continue;
+      if (performance.now() > deadline) Atomics.store(integers, place.broken, 1);
+      if (Atomics.load(integers, place.broken) === 1) break;
+      if (sleeps) Atomics.wait(integers, place.done, done, 1000);
+    }
+    if (Atomics.load(integers, place.broken) === 0) return;
+    this.dispose();
+    throw new ResourceError({
+      where: `backend-cpu (${name})`,
+      rule: `a thread of the ${threads} that ran this kernel was lost`,
+      advice: 'The result is not there; every other tensor is. Repeat the step: it gets new threads.',
+    });
+  }
+
+  #start(): void {
+    this.#blocks = [this.#memory.allocate(blockBytes)];
+    const [block] = this.#blocks as [Address];
+    const integers = new Int32Array(this.#memory.memory.buffer, block, argumentsAt / 4).fill(0);
+    integers[place.maySleep] = Number(maySleep(integers));
+    this.#integers = integers;
+    this.#arguments = new Float64Array(this.#memory.memory.buffer, block + argumentsAt, mostArguments);
+    const shared = { reopen: this.#reopen, memory: this.#memory.memory, block, names: this.#names, place };
+    const numbers = { argumentsAt, mostArguments, threadBits, stopped, spins: spinsBeforeSleep };
+    for (let thread = 1; thread < this.#wanted; thread++) {
+      const stack = this.#memory.allocate(stackBytes);
+      this.#blocks.push(stack);
+      const lost = (): void => {
+        if (this.#integers === integers) this.dispose();
+      };
+      this.#workers.push(startThread({ ...shared, ...numbers, stack: stack + stackBytes }, lost));
+    }
+  }
+
+  /** Ends the workers and gives their memory back. The next large job starts new ones. */
+  dispose(): void {
+    const integers = this.#integers;
+    if (integers === undefined) return;
+    this.#integers = undefined;
+    Atomics.store(integers, place.job, stopped);
+    Atomics.notify(integers, place.job);
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+    // A worker may still be on its way out of a kernel: its memory is not used again.
+    this.#blocks = [];
+  }
+}
+
+/** Operations below which handing a job over costs more than it saves: some 20 microseconds of one thread. */
+const smallJob = 1e6;

@@ -1,0 +1,347 @@
+// Native kernels: which library is taken or refused, and every kernel against its WebAssembly twin.
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { signatures, sourceHash } from '../src/generated/signatures.ts';
+import { OstinatoCpuBackend } from '../src/index.ts';
+import type { Kernels } from '../src/kernels.ts';
+import { builtFor } from '../src/native-file.ts';
+import { absent, expectClose, on, runKernel, type Tensors, tensor } from './support.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ostinato-native-test-'));
+const before = process.env['OSTINATO_NATIVE'];
+const restore = () => {
+  if (before === undefined) delete process.env['OSTINATO_NATIVE'];
+  else process.env['OSTINATO_NATIVE'] = before;
+};
+
+afterEach(restore);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The head of a 64-bit ELF library. */
+function elf(machine: number): Uint8Array {
+  const bytes = new Uint8Array(4096);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  bytes[18] = machine;
+  return bytes;
+}
+
+const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** Why a folder with this library and this manifest is refused. */
+function refusal(bytes: Uint8Array | undefined, changes: { sources?: string; sha256?: string } = {}): string {
+  const place = join(folder, 'refused');
+  rmSync(place, { recursive: true, force: true });
+  mkdirSync(place);
+  if (bytes) writeFileSync(join(place, 'kernels-v3.so'), bytes);
+  const sha256 = changes.sha256 ?? hashOf(bytes ?? new Uint8Array());
+  const libraries = [{ file: 'kernels-v3.so', variant: 'v3', sha256 }];
+  const manifest = { target: 'x', sources: changes.sources ?? sourceHash, compiler: 'none', libraries };
+  writeFileSync(join(place, 'manifest.json'), JSON.stringify(manifest));
+  process.env['OSTINATO_NATIVE'] = place;
+  const { level, reason } = new OstinatoCpuBackend({ maximumPages: 512 }).info;
+  expect(level).toMatch(/simd$/);
+  return reason;
+}
+
+const own = process.arch === 'arm64' ? 183 : 62;
+const other = process.arch === 'arm64' ? 62 : 183;
+
+describe('a library that cannot be used gives its reason and no crash', () => {
+  it('stale', () => {
+    expect(refusal(elf(own), { sources: 'others' })).toContain(
+      'the native kernels are stale, built from other sources',
+    );
+  });
+
+  it('missing, and no manifest', () => {
+    expect(refusal(undefined)).toContain('kernels-v3.so is missing');
+    process.env['OSTINATO_NATIVE'] = join(folder, 'nowhere');
+    expect(new OstinatoCpuBackend({ maximumPages: 512 }).info.reason).toContain(
+      'manifest of the native kernels cannot',
+    );
+  });
+
+  it('for another machine', () => {
+    expect(refusal(elf(other))).toMatch(/kernels-v3.so is for linux-(x64|arm64), this is \w+-\w+$/);
+  });
+
+  it('truncated, changed, or no library at all', () => {
+    const whole = elf(own);
+    for (const bytes of [whole.slice(0, 2000), whole.slice(0, 10), new Uint8Array(0), new Uint8Array(4096)]) {
+      expect(refusal(bytes, { sha256: hashOf(whole) })).toMatch(/kernels-v3.so is (damaged|for linux)/);
+    }
+  });
+
+  it.runIf(process.platform === 'linux')('what only the system can tell', () => {
+    expect(refusal(elf(own))).toMatch(/simd.*; .+/s);
+  });
+
+  it('is recognised by its header on every platform', () => {
+    const mach = new Uint8Array(64);
+    mach.set([0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1]);
+    const pe = new Uint8Array(256);
+    pe.set([0x4d, 0x5a]);
+    pe[60] = 128;
+    pe.set([0x50, 0x45, 0, 0, 0x64, 0x86], 128);
+    expect([elf(62), elf(183), mach, pe].map(builtFor)).toEqual([
+      'linux-x64',
+      'linux-arm64',
+      'darwin-arm64',
+      'win32-x64',
+    ]);
+    expect([elf(3), mach.slice(0, 30), pe.slice(0, 100)].map(builtFor)).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe('native code is left alone', () => {
+  it('when it is switched off', () => {
+    const { level, reason } = new OstinatoCpuBackend({ maximumPages: 512, native: 'off' }).info;
+    expect(level).toMatch(/simd$/);
+    expect(reason).toContain("switched off by native: 'off'");
+  });
+
+  it('when the memory is not shared', () => {
+    restore();
+    const { level, reason } = new OstinatoCpuBackend({ maximumPages: 512, sharedMemory: false }).info;
+    expect(level).toMatch(/simd$/);
+    expect(reason).toMatch(/native code (needs shared memory|is switched off)/);
+  });
+});
+
+const native = new OstinatoCpuBackend();
+const portable = new OstinatoCpuBackend({ native: 'off' });
+const isNative = !/simd$/.test(native.info.level);
+tf.registerBackend('test-native', () => native);
+tf.registerBackend('test-portable', () => portable);
+for (const name of ['test-native', 'test-portable']) tf.copyRegisteredKernels('ostinato-cpu', name);
+
+/** Names of the kernels that were called. */
+const called = new Set<string>();
+(native as { kernels: Kernels }).kernels = new Proxy(native.kernels, {
+  get(kernels, name) {
+    called.add(name as string);
+    return kernels[name as keyof Kernels];
+  },
+});
+
+const run = native.team.run.bind(native.team);
+native.team.run = (name, ...rest) => {
+  called.add(name);
+  run(name, ...rest);
+};
+
+function both(body: () => tf.Tensor[], tolerance?: { absolute?: number; relative?: number }): void {
+  expectClose(on('test-native', body), on('test-portable', body), tolerance);
+}
+
+const size = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1, 2, 3, 15, 16, 17, 31, 33, 63, 64, 65));
+const few = fc.integer({ min: 1, max: 9 });
+
+describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${native.info.reason}`, () => {
+  it('matrix products of every form, nothing and one included', () => {
+    const upToLarge = fc.oneof(size, fc.constantFrom(0, 1, 97, 130));
+    fc.assert(
+      fc.property(upToLarge, upToLarge, upToLarge, fc.boolean(), fc.boolean(), (m, k, n, transposeA, transposeB) => {
+        const shapes = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]] as const;
+        both(() => [tf.matMul(tensor(1, shapes[0]), tensor(2, shapes[1]), transposeA, transposeB)]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('arithmetic, functions, reductions and transposition', () => {
+    fc.assert(
+      fc.property(few, size, (rows, columns) => {
+        both(() => {
+          const [a, b, row] = [tensor(1, [rows, columns]), tensor(2, [rows, columns]), tensor(3, [columns], 90)];
+          const values = [tf.add(a, row), tf.sub(a, b), tf.mul(row, b), tf.div(a, tf.add(tf.square(b), 1))];
+          const extremes = [tf.maximum(a, b), tf.minimum(a, tf.scalar(0.1)), tf.relu(a), tf.relu6(tf.mul(a, 9))];
+          const functions = [tf.exp(a), tf.tanh(a), tf.sigmoid(row), tf.sqrt(tf.abs(a)), tf.neg(b), tf.softmax(a)];
+          const gelu = ['erf', 'tanh'].flatMap(form => {
+            const attributes = { approximate: form === 'tanh' ? 'tanh' : 'none' };
+            const [output] = runKernel('OstinatoGelu', { input: a }, attributes);
+            return [output!, ...runKernel('OstinatoGeluGrad', { input: a, dOutput: b }, attributes)];
+          });
+          const silu = [
+            ...runKernel('OstinatoSilu', { input: a }),
+            ...runKernel('OstinatoSiluGrad', { input: a, dOutput: b }),
+          ];
+          const sums = [tf.sum(a, 1), tf.sum(a, 0), tf.sum(a), tf.addN([a, b, a])];
+          const cube = tensor(4, [rows, 3, columns]);
+          const turned = [tf.transpose(a), tf.transpose(cube, [1, 0, 2]), tf.transpose(cube, [2, 1, 0])];
+          return [...values, ...extremes, ...functions, ...gelu, ...silu, ...sums, ...turned];
+        });
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('NaN and infinities', () => {
+    const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1e-40, -3, 200, -200];
+    const pairs = odd.flatMap(a => odd.map(b => [a, b] as const));
+    both(() => {
+      const [a, b] = [tf.tensor1d(pairs.map(([x]) => x)), tf.tensor1d(pairs.map(([, y]) => y))];
+      const functions = [tf.exp(a), tf.tanh(a), tf.sigmoid(a), tf.relu(a), tf.relu6(a), tf.abs(a), tf.sqrt(a)];
+      return [tf.maximum(a, b), tf.minimum(a, b), tf.add(a, b), tf.mul(a, b), tf.div(a, b), ...functions];
+    });
+  });
+
+  it('dropout and random words, bit for bit', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.constantFrom(0, 0.1, 0.5, 0.97), (length, rate) => {
+        const attributes = { rate, key: [length * 77_777_777, 0xfedcba98] };
+        both(() => runKernel('OstinatoDropout', { input: tensor(1, [length]) }, attributes), {
+          absolute: 0,
+          relative: 0,
+        });
+      }),
+    );
+    const words = [native, portable].map(({ kernels, kernelMemory }) => {
+      const address = kernelMemory.allocate(8);
+      kernels.random_words(0x13198a2e, 0x03707344, 0x243f6a88, 0xffffffff, address);
+      const values = Array.from(new Uint32Array(kernelMemory.buffer, address, 2));
+      kernelMemory.release(address);
+      return values;
+    });
+    expect(words[0]).toEqual(words[1]);
+  });
+
+  it('cross-entropy, norms, embedding and Adam', () => {
+    fc.assert(
+      fc.property(few, size, fc.boolean(), (rows, columns, has) => {
+        const optional = (seed: number) => (has ? tf.add(tensor(seed, [columns]), 1.5) : absent());
+        both(
+          () => {
+            const [x, d] = [tensor(1, [rows, columns], 10), tensor(2, [rows, columns])];
+            const labels = tf.tensor1d(
+              Array.from({ length: rows }, (_, i) => (7 * i) % columns),
+              'int32',
+            );
+            const entropy = { logits: x, labels, classWeights: optional(3) };
+            const smoothed = { labelSmoothing: has ? 0.1 : 0, ignoreIndex: has ? 0 : null };
+            const [losses, logSumExp] = runKernel('OstinatoSoftmaxCrossEntropy', entropy, smoothed);
+            const entropyInputs = { ...entropy, logSumExp: logSumExp!, dLosses: tensor(4, [rows]) };
+            const norms = (['Layer', 'Rms'] as const).flatMap(kind => {
+              const inputs: Tensors = {
+                input: x,
+                gain: optional(5),
+                ...(kind === 'Layer' ? { bias: optional(6) } : {}),
+              };
+              const [output, ...saved] = runKernel(`Ostinato${kind}Norm`, inputs, { epsilon: 1e-3 });
+              const names = kind === 'Layer' ? ['mean', 'inverseDeviation'] : ['inverseRms'];
+              const rest = Object.fromEntries(names.map((name, index) => [name, saved[index]!]));
+              const all = { ...inputs, ...rest, dOutput: d };
+              return [output!, ...runKernel(`Ostinato${kind}NormGrad`, all, { epsilon: 1e-3 })];
+            });
+            const lookup = { vocabularySize: columns, paddingIndex: null };
+            const table = tensor(7, [columns, rows]);
+            const rates = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 };
+            const moments = { gradient: d, firstMoment: x, secondMoment: tf.square(d), parameter: has ? x : absent() };
+            return [
+              ...[
+                losses!,
+                logSumExp!,
+                ...runKernel('OstinatoSoftmaxCrossEntropyGrad', entropyInputs, smoothed),
+                ...norms,
+              ],
+              ...runKernel('OstinatoEmbedding', { table, ids: labels }, lookup),
+              ...runKernel('OstinatoEmbeddingGrad', { ids: labels, dOutput: tensor(8, [rows, 5]) }, lookup),
+              ...runKernel('OstinatoAdam', moments, { ...rates, firstCorrection: 0.1, secondCorrection: 0.01 }),
+            ];
+          },
+          { absolute: 2e-4, relative: 1e-4 },
+        );
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('the recurrences', () => {
+    const sequences = fc.record({ batch: few, time: few, inputs: few, hidden: size, padded: fc.boolean() });
+    fc.assert(
+      fc.property(sequences, fc.boolean(), ({ batch, time, inputs, hidden, padded }, variant) => {
+        for (const [kernel, gates, attributes] of [
+          ['OstinatoRnn', 1, { activation: variant ? 'tanh' : 'relu' }],
+          ['OstinatoLstm', 4, {}],
+          ['OstinatoGru', 3, { resetAfter: variant }],
+        ] as const) {
+          both(
+            () => {
+              const isLstm = kernel === 'OstinatoLstm';
+              const operands: Tensors = {
+                input: tensor(1, [batch, time, inputs]),
+                inputWeight: tensor(2, [inputs, gates * hidden]),
+                recurrentWeight: tensor(3, [hidden, gates * hidden], 0.3),
+                bias: tensor(4, [gates * hidden]),
+                initialHidden: tensor(5, [batch, hidden]),
+                ...(isLstm ? { initialCell: tensor(6, [batch, hidden]), projection: absent() } : {}),
+                ...(kernel === 'OstinatoGru' ? { recurrentBias: absent() } : {}),
+              };
+              const counts = Array.from({ length: batch }, (_, i) => (3 * i) % (time + 1));
+              const lengths = padded ? tf.tensor1d(counts, 'int32') : absent();
+              const all = { reverse: variant, ...attributes };
+              const outputs = runKernel(kernel, { ...operands, lengths }, all);
+              const reserve = outputs[isLstm ? 3 : 2];
+              const d = { dOutput: tensor(7, [batch, time, hidden]), dHidden: tensor(8, [batch, hidden]) };
+              const more = {
+                ...(reserve ? { reserve } : {}),
+                ...(isLstm ? { dCell: tensor(9, [batch, hidden]) } : {}),
+              };
+              const gradientInputs = { ...operands, lengths, output: outputs[0]!, ...more, ...d };
+              const results = outputs.slice(0, isLstm ? 3 : 2);
+              return [...results, ...runKernel(`${kernel}Grad`, gradientInputs, all)];
+            },
+            { absolute: 3e-4, relative: 3e-4 },
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('attention', () => {
+    const time = fc.oneof(few, fc.integer({ min: 60, max: 140 }));
+    const sizes = fc.record({ batch: few, keyHeads: few, group: few, queryTime: time, keyTime: time, width: size });
+    const variants = fc.record({
+      biased: fc.boolean(),
+      padded: fc.boolean(),
+      causal: fc.boolean(),
+      dropped: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(sizes, variants, ({ batch, keyHeads, group, queryTime, keyTime, width }, variant) => {
+        both(
+          () => {
+            const heads = keyHeads * group;
+            const counts = Array.from({ length: batch }, (_, i) => (37 * i) % (keyTime + 1));
+            const inputs = {
+              query: tensor(1, [batch, heads, queryTime, width]),
+              key: tensor(2, [batch, keyHeads, keyTime, width]),
+              value: tensor(3, [batch, keyHeads, keyTime, 7]),
+              bias: variant.biased ? tensor(4, [1, heads, queryTime, keyTime]) : absent(),
+              keyLengths: variant.padded ? tf.tensor1d(counts, 'int32') : absent(),
+            };
+            const attributes = {
+              ...{ scale: 1 / Math.sqrt(width), causal: variant.causal, causalOffset: 3 },
+              ...{ dropoutRate: variant.dropped ? 0.3 : 0, dropoutKey: [1, 0xfedcba98] },
+            };
+            const [output, reserve] = runKernel('OstinatoAttention', inputs, attributes);
+            const all = { ...inputs, output: output!, reserve: reserve!, dOutput: tensor(5, output!.shape) };
+            return [output!, ...runKernel('OstinatoAttentionGrad', all, attributes)];
+          },
+          { absolute: 1e-4, relative: 1e-4 },
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('and these were all of them', () => {
+    expect(Object.keys(signatures).filter(name => !called.has(name))).toEqual([]);
+  });
+});

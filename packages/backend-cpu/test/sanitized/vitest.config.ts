@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+import base from '../../../../vitest.config.ts';
+
+// The kernels' tests on a library with sanitizers; `test/sanitized.test.ts` starts it.
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    include: ['packages/backend-cpu/test/native.test.ts', 'packages/backend-cpu/test/sanitized/fault.ts'],
+    setupFiles: ['./tests/setup.ts', './packages/backend-cpu/test/sanitized/guard.ts'],
+  },
+});

@@ -1,0 +1,249 @@
+// Any number of threads gives the same bits; threads come with the first large job, and go with the backend.
+import { execFileSync } from 'node:child_process';
+import type { Worker } from 'node:worker_threads';
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OstinatoCpuBackend } from '../src/index.ts';
+import { absent, on, runKernel, tensor } from './support.ts';
+
+const counts = [1, 2, 3, 5] as const;
+const backends = new Map<string, OstinatoCpuBackend>();
+const large = 1e9;
+
+/** Waits until all threads have arrived. */
+async function arrived(backend: OstinatoCpuBackend): Promise<void> {
+  while (backend.team.threadsFor(large) < backend.team.wanted) await new Promise(resolve => setTimeout(resolve, 5));
+}
+
+beforeAll(async () => {
+  for (const threads of counts) {
+    const backend = new OstinatoCpuBackend({ threads, maximumPages: 8192 });
+    const name = `threads-${threads}`;
+    tf.registerBackend(name, () => backend);
+    tf.copyRegisteredKernels('ostinato-cpu', name);
+    backends.set(name, backend);
+    await arrived(backend);
+  }
+});
+
+afterAll(() => {
+  for (const name of backends.keys()) tf.removeBackend(name);
+});
+
+/** Runs `body` on one thread and on several; all bits must agree. */
+function expectSameBits(body: () => tf.Tensor[]): void {
+  const [one, ...others] = [...backends.keys()].map(name => on(name, body).map(({ values }) => [...values]));
+  for (const other of others) expect(other).toEqual(one);
+}
+
+const size = (max: number) => fc.integer({ min: 1, max });
+
+describe('a team of threads gives the bits that one thread gives', { timeout: 120_000 }, () => {
+  it('in matrix products, all transpositions, batched and not', () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(size(5), size(400), size(300), size(400)),
+        fc.boolean(),
+        fc.boolean(),
+        ([batch, m, k, n], transposeA, transposeB) => {
+          expectSameBits(() => [
+            tf.matMul(
+              tensor(1, [batch, ...(transposeA ? [k, m] : [m, k])]),
+              tensor(2, [batch, ...(transposeB ? [n, k] : [k, n])]),
+              transposeA,
+              transposeB,
+            ),
+          ]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each([
+    [1, 1000, 3000],
+    [3, 2000, 1001],
+    [3001, 500, 1],
+    [2003, 700, 3],
+    [700, 300, 2],
+  ])('in thin products [%i, %i]·[%i]', (m, k, n) => {
+    for (const [transposeA, transposeB] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const) {
+      const [a, b] = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
+      expectSameBits(() => [
+        tf.matMul(tensor(1, a) as tf.Tensor2D, tensor(2, b) as tf.Tensor2D, transposeA, transposeB),
+      ]);
+    }
+  });
+
+  const sizes = fc.record({
+    batch: size(9),
+    time: size(12),
+    inputs: size(40),
+    hidden: size(150),
+    reverse: fc.boolean(),
+    padded: fc.boolean(),
+  });
+  const lengthsOf = (padded: boolean, batch: number, time: number): tf.Tensor =>
+    padded
+      ? tf.tensor1d(
+          Array.from({ length: batch }, (_, b) => (7 * b + 3) % (time + 1)),
+          'int32',
+        )
+      : tf.tensor1d([], 'int32');
+
+  it('in LSTMs, with and without projection', () => {
+    fc.assert(
+      fc.property(sizes, fc.boolean(), ({ batch, time, inputs, hidden, reverse, padded }, projected) => {
+        const outputs = projected ? Math.ceil(hidden / 2) : hidden;
+        expectSameBits(() => {
+          const arguments_ = {
+            input: tensor(1, [batch, time, inputs]),
+            inputWeight: tensor(2, [inputs, 4 * hidden], 0.3),
+            recurrentWeight: tensor(3, [outputs, 4 * hidden], 0.3),
+            bias: tensor(4, [4 * hidden]),
+            initialHidden: tensor(5, [batch, outputs]),
+            initialCell: tensor(6, [batch, hidden]),
+            projection: projected ? tensor(7, [hidden, outputs], 0.3) : absent(),
+            lengths: lengthsOf(padded, batch, time),
+          };
+          const [output, hiddenState, cellState, reserve] = runKernel('OstinatoLstm', arguments_, { reverse });
+          const gradients = runKernel(
+            'OstinatoLstmGrad',
+            {
+              ...arguments_,
+              output: output!,
+              reserve: reserve!,
+              dOutput: tensor(8, [batch, time, outputs]),
+              dHidden: tensor(9, [batch, outputs]),
+              dCell: tensor(10, [batch, hidden]),
+            },
+            { reverse },
+          );
+          return [output!, hiddenState!, cellState!, ...gradients];
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each(['tanh', 'relu'])('in simple networks, %s', activation => {
+    fc.assert(
+      fc.property(sizes, ({ batch, time, inputs, hidden, reverse, padded }) => {
+        expectSameBits(() => {
+          const arguments_ = {
+            input: tensor(1, [batch, time, inputs]),
+            inputWeight: tensor(2, [inputs, hidden], 0.3),
+            recurrentWeight: tensor(3, [hidden, hidden], 0.1),
+            bias: tensor(4, [hidden]),
+            initialHidden: tensor(5, [batch, hidden]),
+            lengths: lengthsOf(padded, batch, time),
+          };
+          const attributes = { reverse, activation };
+          const [output, hiddenState] = runKernel('OstinatoRnn', arguments_, attributes);
+          const gradients = {
+            output: output!,
+            dOutput: tensor(8, [batch, time, hidden]),
+            dHidden: tensor(9, [batch, hidden]),
+          };
+          return [output!, hiddenState!, ...runKernel('OstinatoRnnGrad', { ...arguments_, ...gradients }, attributes)];
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it.each([true, false])('in GRUs, reset after: %s', resetAfter => {
+    fc.assert(
+      fc.property(sizes, ({ batch, time, inputs, hidden, reverse, padded }) => {
+        expectSameBits(() => {
+          const arguments_ = {
+            input: tensor(1, [batch, time, inputs]),
+            inputWeight: tensor(2, [inputs, 3 * hidden], 0.3),
+            recurrentWeight: tensor(3, [hidden, 3 * hidden], 0.3),
+            bias: tensor(4, [3 * hidden]),
+            recurrentBias: resetAfter ? tensor(6, [3 * hidden]) : absent(),
+            initialHidden: tensor(5, [batch, hidden]),
+            lengths: lengthsOf(padded, batch, time),
+          };
+          const attributes = { reverse, resetAfter };
+          const [output, hiddenState, reserve] = runKernel('OstinatoGru', arguments_, attributes);
+          const gradients = {
+            output: output!,
+            reserve: reserve!,
+            dOutput: tensor(8, [batch, time, hidden]),
+            dHidden: tensor(9, [batch, hidden]),
+          };
+          return [output!, hiddenState!, ...runKernel('OstinatoGruGrad', { ...arguments_, ...gradients }, attributes)];
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('threads', () => {
+  const product = (): Float32Array =>
+    tf.tidy(() =>
+      tf.matMul(tensor(1, [200, 200]) as tf.Tensor2D, tensor(2, [200, 200]) as tf.Tensor2D).dataSync(),
+    ) as Float32Array;
+
+  it('are refused when they are no count', () => {
+    for (const threads of [0, -1, 1.5, 256, Number.NaN]) {
+      expect(() => new OstinatoCpuBackend({ threads })).toThrow(/OstinatoCpuBackend: threads must/);
+    }
+  });
+
+  it('are one where memory is not shared', () => {
+    expect(new OstinatoCpuBackend({ threads: 4, sharedMemory: false, maximumPages: 1024 }).team.wanted).toBe(1);
+  });
+
+  it('are replaced when one is lost between two jobs, and give an error when it is lost in one', async () => {
+    const workers: Worker[] = [];
+    const remember = (worker: Worker): number => workers.push(worker);
+    process.on('worker', remember);
+    const backend = new OstinatoCpuBackend({ threads: 2, maximumPages: 1024 });
+    tf.registerBackend('lossy', () => backend);
+    tf.copyRegisteredKernels('ostinato-cpu', 'lossy');
+    tf.setBackend('lossy');
+    try {
+      await arrived(backend);
+      const before = product();
+      await workers.at(-1)!.terminate();
+      expect(backend.team.threadsFor(large)).toBe(1); // those of a new team have not arrived
+      expect(product()).toEqual(before);
+      await arrived(backend);
+      expect(product()).toEqual(before);
+
+      await new Promise(setImmediate); // Node tells of a new worker a little later
+      expect(workers.length).toBe(2);
+      backend.team.patience = 1;
+      const lost = workers.at(-1)!.terminate(); // its thread ends, but this one does not hear of it before the product
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+      expect(product).toThrow(/OstinatoCpu|backend-cpu \(gemm\): a thread of the 2 .* was lost/);
+      await lost;
+      await arrived(backend);
+      expect(product()).toEqual(before);
+    } finally {
+      process.off('worker', remember);
+      tf.setBackend('ostinato-cpu');
+      tf.removeBackend('lossy');
+    }
+  });
+
+  it('do not keep Node alive', () => {
+    const program = `
+      import '@tensorflow/tfjs-core';
+      import { OstinatoCpuBackend } from '${new URL('../src/index.ts', import.meta.url)}';
+      const { team } = new OstinatoCpuBackend({ threads: 3 });
+      while (team.threadsFor(1e9) < 3) await new Promise(resolve => setTimeout(resolve, 5));
+      console.log('three');`;
+    const options = ['--conditions=@ostinato/source', '--import', 'tsx', '--input-type=module', '--eval', program];
+    expect(execFileSync(process.execPath, options, { encoding: 'utf8', timeout: 60_000 })).toBe('three\n');
+  });
+});
