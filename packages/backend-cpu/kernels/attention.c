@@ -7,9 +7,9 @@
 // The query heads that share a key head lie side by side, so they are read as one matrix of heads·query_time rows: row r is
 // head r / query_time, time r % query_time. Each row sees the first so many keys and no others (`visible_keys`).
 //
-// All work is in items that write to places of their own: forward (batch row, key head, block of query rows), backward (batch
-// row, key head). Both functions take a range of them, and scratch memory that calls at the same time must not share; the
-// backward pass adds to `d_bias`, which must not be shared either when the bias is broadcast over batch or heads.
+// All work is in items that write to places of their own, which the threads of a team share out and never meet over: forward
+// (batch row, key head, block of query rows), backward (batch row, key head). Only a bias that is broadcast over batch or heads
+// gets its gradient from several items: those stay with one thread, in one order.
 #include "attention.h"
 #include "gemm.h"
 #include "thin-product.h"
@@ -135,31 +135,32 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
   }
 }
 
-EXPORT int attention_forward_items(int batch, int query_heads, int key_heads, int query_time) {
-  struct Attention a = {.query_heads = query_heads, .key_heads = key_heads, .query_time = query_time};
-  return batch * key_heads * query_blocks(&a);
-}
-
-EXPORT usize attention_forward_work(int key_time, int width, int value_width) {
+EXPORT usize attention_forward_work(int key_time, int width, int value_width, int threads) {
   struct Attention a = {.key_time = key_time, .width = width, .value_width = value_width};
   struct ForwardScratch f;
-  return forward_layout(&a, &f, 0);
+  struct Team team = {0, threads, 0};
+  float *cursor = 0;
+  take_own(&team, &cursor, forward_layout(&a, &f, 0));
+  return floats_between(0, cursor);
 }
 
-// Items first … last−1. `statistics` receives, for each query, its largest score and the inverse of the sum of exponentials.
+// `statistics` receives, for each query, its largest score and the inverse of the sum of exponentials; 0 and 0 where it sees no
+// key.
 EXPORT void attention_forward(const float *query, const float *key, const float *value, const float *bias,
                               const int *lengths, float *output, float *statistics, int batch, int query_heads, int key_heads,
                               int query_time, int key_time, int width, int value_width, int bias_batch, int bias_head,
                               int bias_query, int bias_key, float scale, int causal, int offset, double rate, unsigned key0,
-                              unsigned key1, int first, int last, float *scratch) {
+                              unsigned key1, float *scratch, int thread, int threads, int *shared) {
   struct Attention a = {query, key, value, bias, lengths,
                         batch, query_heads, key_heads, query_time, key_time, width, value_width,
                         bias_batch, bias_head, bias_query, bias_key,
                         scale, causal, offset, rate, key0, key1};
+  struct Team team = {thread, threads, shared};
   struct ForwardScratch f;
-  forward_layout(&a, &f, scratch);
+  forward_layout(&a, &f, take_own(&team, &scratch, forward_layout(&a, &f, 0)));
   int blocks = query_blocks(&a), packed = -1;
-  for (int item = first; item < last; item++) {
+  struct Range mine = share(&team, batch * key_heads * blocks, 1);
+  for (int item = mine.first; item < mine.last; item++) {
     int head = item / blocks;
     struct QueryBlock block = query_block(&a, item % blocks);
     if (head != packed && block.rows > THIN) {
@@ -287,48 +288,61 @@ static void backward_tile(const struct Attention *a, const struct BackwardScratc
   multiply_packed(f->left, f->keys, d->query + first * width, width, rows, keys, width, 1);
 }
 
-EXPORT int attention_backward_items(int batch, int key_heads) { return batch * key_heads; }
+// All tiles of one key head. `head` counts key heads over the batch.
+static void backward_item(const struct Attention *a, const struct BackwardScratch *f, int head, const float *output,
+                          const float *statistics, const float *d_output, const struct Gradients *d) {
+  int width = a->width, value_width = a->value_width, blocks = query_blocks(a);
+  int seen = seen_keys(a, key_length(a, head / a->key_heads));
+  usize rows = group_rows(a), first_row = head * rows, first_key = (usize)head * a->key_time;
+  zero_floats(d->query + first_row * width, rows * width);
+  zero_floats(d->key + first_key * width, (usize)a->key_time * width);
+  zero_floats(d->value + first_key * value_width, (usize)a->key_time * value_width);
+  prepare_rows(a, f, first_row, output, statistics, d_output);
+  for (int k = 0; k < seen; k += KEY_BLOCK) {
+    int keys = smaller(KEY_BLOCK, seen - k);
+    const float *key = a->key + (first_key + k) * width, *value = a->value + (first_key + k) * value_width;
+    pack_right_factor(key, 1, width, f->keys_across, width, keys);
+    pack_right_factor(value, 1, value_width, f->values_across, value_width, keys);
+    pack_right_factor(key, width, 1, f->keys, keys, width);
+    for (int b = 0; b < blocks; b++) {
+      struct QueryBlock block = query_block(a, b);
+      if (visible_keys(a, seen, block.last_time) > k) backward_tile(a, f, head, b, block, k, keys, statistics, d);
+    }
+  }
+}
 
-EXPORT usize attention_backward_work(int query_heads, int key_heads, int query_time, int width, int value_width) {
+EXPORT usize attention_backward_work(int query_heads, int key_heads, int query_time, int width, int value_width,
+                                     int threads) {
   struct Attention a = {.query_heads = query_heads, .key_heads = key_heads, .query_time = query_time};
   a.width = width;
   a.value_width = value_width;
   struct BackwardScratch f;
-  return backward_layout(&a, &f, 0);
+  struct Team team = {0, threads, 0};
+  float *cursor = 0;
+  take_own(&team, &cursor, backward_layout(&a, &f, 0));
+  return floats_between(0, cursor);
 }
 
-// Items first … last−1. `d_bias` is added to, 0 when there is no bias; the other gradients are written.
+// `d_bias` is added to, 0 when there is no bias; the other gradients are written.
 EXPORT void attention_backward(const float *query, const float *key, const float *value, const float *bias,
                                const int *lengths, const float *output, const float *statistics, const float *d_output,
                                float *d_query, float *d_key, float *d_value, float *d_bias, int batch, int query_heads,
                                int key_heads, int query_time, int key_time, int width, int value_width, int bias_batch,
                                int bias_head, int bias_query, int bias_key, float scale, int causal, int offset, double rate,
-                               unsigned key0, unsigned key1, int first, int last, float *scratch) {
+                               unsigned key0, unsigned key1, float *scratch, int thread, int threads, int *shared) {
   struct Attention a = {query, key, value, bias, lengths,
                         batch, query_heads, key_heads, query_time, key_time, width, value_width,
                         bias_batch, bias_head, bias_query, bias_key,
                         scale, causal, offset, rate, key0, key1};
+  struct Team team = {thread, threads, shared};
   struct BackwardScratch f;
   struct Gradients d = {d_query, d_key, d_value, d_bias};
-  backward_layout(&a, &f, scratch);
-  int blocks = query_blocks(&a);
-  for (int head = first; head < last; head++) {
-    usize rows = group_rows(&a), first_row = head * rows, first_key = (usize)head * key_time;
-    int seen = seen_keys(&a, key_length(&a, head / key_heads));
-    zero_floats(d_query + first_row * width, rows * width);
-    zero_floats(d_key + first_key * width, (usize)key_time * width);
-    zero_floats(d_value + first_key * value_width, (usize)key_time * value_width);
-    prepare_rows(&a, &f, first_row, output, statistics, d_output);
-    for (int k = 0; k < seen; k += KEY_BLOCK) {
-      int keys = smaller(KEY_BLOCK, seen - k);
-      const float *block_keys = key + (first_key + k) * width, *block_values = value + (first_key + k) * value_width;
-      pack_right_factor(block_keys, 1, width, f.keys_across, width, keys);
-      pack_right_factor(block_values, 1, value_width, f.values_across, value_width, keys);
-      pack_right_factor(block_keys, width, 1, f.keys, keys, width);
-      for (int b = 0; b < blocks; b++) {
-        struct QueryBlock block = query_block(&a, b);
-        if (visible_keys(&a, seen, block.last_time) > k) backward_tile(&a, &f, head, b, block, k, keys, statistics, &d);
-      }
-    }
+  backward_layout(&a, &f, take_own(&team, &scratch, backward_layout(&a, &f, 0)));
+  // Heads go first where the batch shares the bias, so that what must stay together lies together.
+  int of_batch = d_bias && bias_batch == 0, of_heads = d_bias && bias_head == 0;
+  struct Range mine = share(&team, batch * key_heads, (of_batch ? batch : 1) * (of_heads ? key_heads : 1));
+  for (int item = mine.first; item < mine.last; item++) {
+    int head = of_batch ? item % batch * key_heads + item / batch : item;
+    backward_item(&a, &f, head, output, statistics, d_output, &d);
   }
 }

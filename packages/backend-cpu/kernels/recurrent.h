@@ -20,16 +20,6 @@ struct Sequence {
 
 INLINE int row_length(const struct Sequence *s, int b) { return s->lengths ? s->lengths[b] : s->time; }
 
-// Scratch of which every thread has `count` floats of its own.
-INLINE float *take_own(const struct Team *team, float **cursor, usize count) {
-  float *mine = 0;
-  for (int thread = 0; thread < team->threads; thread++) {
-    float *start = take(cursor, count);
-    if (thread == team->thread) mine = start;
-  }
-  return mine;
-}
-
 INLINE void sequence_begin(const struct Team *team, struct Sequence *s, float **cursor, const int *lengths, int batch, int time,
                            int reverse) {
   s->team = *team;

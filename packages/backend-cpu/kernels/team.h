@@ -26,6 +26,16 @@ INLINE struct Range share(const struct Team *team, int total, int unit) {
   return (struct Range){smaller(first, total), smaller(last, total)};
 }
 
+// Scratch of which every thread has `count` floats of its own.
+INLINE float *take_own(const struct Team *team, float **cursor, usize count) {
+  float *mine = 0;
+  for (int thread = 0; thread < team->threads; thread++) {
+    float *start = take(cursor, count);
+    if (thread == team->thread) mine = start;
+  }
+  return mine;
+}
+
 #if defined(__wasm__)
 enum { spins_before_sleep = 2000 };
 // Sleeps while *address is `value`, a second at most; returns the nanoseconds.

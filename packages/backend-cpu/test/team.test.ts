@@ -132,6 +132,39 @@ describe('a team of threads gives the bits that one thread gives', { timeout: 12
     );
   });
 
+  it('in attention, whatever the bias is broadcast over', () => {
+    const time = fc.integer({ min: 60, max: 200 });
+    const shapes = fc.record({ batch: size(4), keyHeads: size(3), group: size(3), queryTime: time, keyTime: time });
+    const broadcast = fc.option(fc.tuple(fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean()));
+    fc.assert(
+      fc.property(shapes, broadcast, fc.boolean(), ({ batch, keyHeads, group, queryTime, keyTime }, bias, padded) => {
+        const scores = [batch, keyHeads * group, queryTime, keyTime];
+        expectSameBits(() => {
+          const inputs = {
+            query: tensor(1, [batch, keyHeads * group, queryTime, 20]),
+            key: tensor(2, [batch, keyHeads, keyTime, 20]),
+            value: tensor(3, [batch, keyHeads, keyTime, 9]),
+            bias: bias
+              ? tensor(
+                  4,
+                  bias.map((whole, axis) => (whole ? scores[axis]! : 1)),
+                )
+              : absent(),
+            keyLengths: lengthsOf(padded, batch, keyTime),
+          };
+          const attributes = {
+            ...{ scale: 0.2, causal: true, causalOffset: keyTime - queryTime },
+            ...{ dropoutRate: 0.1, dropoutKey: [1, 2] },
+          };
+          const [output, reserve] = runKernel('OstinatoAttention', inputs, attributes);
+          const all = { ...inputs, output: output!, reserve: reserve!, dOutput: tensor(5, output!.shape) };
+          return [output!, ...runKernel('OstinatoAttentionGrad', all, attributes)];
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it.each(['tanh', 'relu'])('in simple networks, %s', activation => {
     fc.assert(
       fc.property(sizes, ({ batch, time, inputs, hidden, reverse, padded }) => {

@@ -33,7 +33,8 @@ function attentionOf(call: KernelCall, where: string, inputs: Inputs, attributes
     ...([...biasStrides(bias.shape), scale, Number(causal), causalOffset] as const),
     ...([dropoutRate, ...dropoutKey] as const),
   ] as const;
-  return { batch, queryHeads, keyHeads, queryTime, keyTime, width, valueWidth, operands, sizes, rest };
+  const operations = 2 * batch * queryHeads * queryTime * keyTime * (width + valueWidth);
+  return { batch, queryHeads, keyHeads, queryTime, keyTime, width, valueWidth, operands, sizes, rest, operations };
 }
 
 /** Distance of the steps along each axis of a bias [B, Hq, Tq, Tk], 0 where it is broadcast or absent. */
@@ -49,10 +50,10 @@ function attention(call: KernelCall, inputs: Inputs, attributes: Attributes): Te
   const a = attentionOf(call, 'OstinatoAttention', inputs, attributes);
   const output = call.output([a.batch, a.queryHeads, a.queryTime, a.valueWidth]);
   const reserve = call.output([a.batch, a.queryHeads, a.queryTime, 2]);
-  const items = call.kernels.attention_forward_items(a.batch, a.queryHeads, a.keyHeads, a.queryTime);
-  const work = call.scratch(call.kernels.attention_forward_work(a.keyTime, a.width, a.valueWidth));
+  const threads = call.backend.team.threadsFor(a.operations);
+  const work = call.scratch(call.kernels.attention_forward_work(a.keyTime, a.width, a.valueWidth, threads));
   const outputs = [call.input(output), call.input(reserve)] as const;
-  call.kernels.attention_forward(...a.operands, ...outputs, ...a.sizes, ...a.rest, 0, items, work);
+  call.backend.team.run('attention_forward', threads, [...a.operands, ...outputs, ...a.sizes, ...a.rest, work]);
   return [output, reserve];
 }
 
@@ -65,18 +66,18 @@ function attentionGradient(call: KernelCall, inputs: Inputs, attributes: Attribu
   const a = attentionOf(call, 'OstinatoAttentionGrad', inputs, attributes);
   const [dQuery, dKey, dValue] = [call.output(query.shape), call.output(key.shape), call.output(value.shape)];
   const dBias = call.zeros(bias.shape);
-  const items = call.kernels.attention_backward_items(a.batch, a.keyHeads);
+  const threads = call.backend.team.threadsFor(2.5 * a.operations);
   const work = call.scratch(
-    call.kernels.attention_backward_work(a.queryHeads, a.keyHeads, a.queryTime, a.width, a.valueWidth),
+    call.kernels.attention_backward_work(a.queryHeads, a.keyHeads, a.queryTime, a.width, a.valueWidth, threads),
   );
-  call.kernels.attention_backward(
+  call.backend.team.run('attention_backward', threads, [
     ...a.operands,
     ...([call.input(output), call.input(reserve), call.input(dOutput)] as const),
     ...([call.input(dQuery), call.input(dKey), call.input(dValue), call.optional(dBias)] as const),
     ...a.sizes,
     ...a.rest,
-    ...([0, items, work] as const),
-  );
+    work,
+  ]);
   return [dQuery, dKey, dValue, dBias];
 }
 
