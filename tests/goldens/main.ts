@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { runAttentionCase } from './cases/attention.ts';
 import { runBpttCase } from './cases/bptt.ts';
 import { runDecodingCase } from './cases/decoding.ts';
 import { runKerasLayerCase, runLayersCase } from './cases/layers.ts';
@@ -26,7 +27,7 @@ const runners: Record<string, Runner> = {
   schedules: runSchedulesCase,
   bptt: golden => (golden.name.includes('lm_document_reset') ? runRecurrentCase(golden) : runBpttCase(golden)),
   decoding: runDecodingCase,
-  attention: () => ({ skipped: 'attention' }),
+  attention: runAttentionCase,
   transformer: () => ({ skipped: 'transformer' }),
   positions: () => ({ skipped: 'positions' }),
   metrics: () => ({ skipped: 'metrics of text' }),

@@ -1,5 +1,14 @@
 import { Rng } from '@ostinato/core';
-import { adamUpdate, dropout, embeddingLookup, gelu, layerNorm, rmsNorm, softmaxCrossEntropy } from '@ostinato/ops';
+import {
+  adamUpdate,
+  dropout,
+  embeddingLookup,
+  gelu,
+  layerNorm,
+  rmsNorm,
+  silu,
+  softmaxCrossEntropy,
+} from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
@@ -109,6 +118,21 @@ describe('kernels agree with the reference', () => {
           shapes: { input: [...shape, width] },
           deviation: 2,
           outputs: ({ input }) => [gelu(input!, { approximate })],
+        }),
+      ),
+      runs,
+    );
+  });
+
+  it('silu', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(rows), ({ shape, width, seed: drawn }) =>
+        expectParity({
+          kernels: ['OstinatoSilu', 'OstinatoSiluGrad'],
+          seed: drawn,
+          shapes: { input: [...shape, width] },
+          deviation: 2,
+          outputs: ({ input }) => [silu(input!)],
         }),
       ),
       runs,

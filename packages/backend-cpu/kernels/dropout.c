@@ -1,6 +1,6 @@
 // Dropout with a counter-based generator: element i depends on the key and on i alone, so that the backward pass needs no
 // mask. Threefry-2x32 with 20 rounds, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
-#include "vector.h"
+#include "dropout.h"
 
 INLINE uvec rotate_left(uvec x, int by) { return x << by | x >> (32 - by); }
 
@@ -23,23 +23,49 @@ INLINE void threefry(unsigned key0, unsigned key1, uvec *first, uvec *second) {
   *second = y;
 }
 
-// output = input / (1 − rate) where u ≥ rate, else 0; words 2j and 2j+1 are the outputs of counter (j, 2³¹). u is a whole number
-// of 2⁻²⁴, and so compared: a rate rounded to float32 would now and then decide otherwise than the reference.
+// Which of the elements 2j … 2j + 2W − 1 are kept, as masks. Words 2j and 2j+1 are the outputs of
+// counter (j mod 2³², 2³¹ + ⌊j / 2³²⌋).
+struct Kept {
+  ivec low, high;
+};
+INLINE struct Kept kept_lanes(unsigned long long j, ivec limit, unsigned key0, unsigned key1) {
+  uvec start = {0}, even = (uvec){LANES}, odd = 0x80000000u - (uvec){0};
+  start += (unsigned)j;
+  even += start;
+  odd += (unsigned)(j >> 32);
+  odd -= (uvec)(even < start);  // a carry: the mask of a lane is −1
+  threefry(key0, key1, &even, &odd);
+  ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
+  return (struct Kept){__builtin_shufflevector(keep_even, keep_odd, LOW_TURNS),
+                       __builtin_shufflevector(keep_even, keep_odd, HIGH_TURNS)};
+}
+
+// An element is kept where u ≥ rate. u is a whole number of 2⁻²⁴, and so compared: a rate rounded to float32 would now and then
+// decide otherwise than the reference.
+INLINE ivec keep_limit(double rate) {
+  ivec limit = {0};
+  return limit + (int)__builtin_ceil(rate * 0x1p24);
+}
+
+// output = input / (1 − rate) where the element is kept, else 0.
 EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
   vec scale = splat((float)(1.0 / (1.0 - rate)));
-  int least = (int)__builtin_ceil(rate * 0x1p24);
-  ivec limit = least - (ivec){0};
+  ivec limit = keep_limit(rate);
   for (usize i = 0; i < size; i += 2 * W) {
-    unsigned j = (unsigned)(i / 2);
-    uvec even = (uvec){LANES} + j, odd = 0x80000000u - (uvec){0};
-    threefry(key0, key1, &even, &odd);
-    ivec keep_even = (ivec)(even >> 8) >= limit, keep_odd = (ivec)(odd >> 8) >= limit;
-    ivec low = __builtin_shufflevector(keep_even, keep_odd, LOW_TURNS);
-    ivec high = __builtin_shufflevector(keep_even, keep_odd, HIGH_TURNS);
+    struct Kept kept = kept_lanes(i / 2, limit, key0, key1);
     int rest = size - i < 2 * W ? (int)(size - i) : 2 * W;
-    store_lanes(output + i, (vec)((ivec)(load_lanes(input + i, rest) * scale) & low), rest);
+    store_lanes(output + i, (vec)((ivec)(load_lanes(input + i, rest) * scale) & kept.low), rest);
     if (rest > W)
-      store_lanes(output + i + W, (vec)((ivec)(load_lanes(input + i + W, rest - W) * scale) & high), rest - W);
+      store_lanes(output + i + W, (vec)((ivec)(load_lanes(input + i + W, rest - W) * scale) & kept.high), rest - W);
+  }
+}
+
+void dropout_factors(float *factors, unsigned long long first, int count, double rate, unsigned key0, unsigned key1) {
+  ivec scale = (ivec)splat((float)(1.0 / (1.0 - rate))), limit = keep_limit(rate);
+  for (int i = 0; i < count; i += 2 * W) {
+    struct Kept kept = kept_lanes((first + i) / 2, limit, key0, key1);
+    store(factors + i, (vec)(scale & kept.low));
+    store(factors + i + W, (vec)(scale & kept.high));
   }
 }
 

@@ -50,7 +50,7 @@ EXPORT void binary(int operation, const float *a, int a_row, int a_column, const
   }
 }
 
-enum Unary { SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6 };
+enum Unary { SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6, SILU };
 
 #define GELU_SCALE 0.7978845608028654f /* √(2/π) */
 #define GELU_CUBIC 0.044715f
@@ -68,6 +68,7 @@ INLINE vec unary_lanes(int operation, vec x) {
     case GELU_ERF: return x * vector_normal_cdf(x);
     // 0.5·x·(1 + tanh u) = x·σ(2u), which keeps the digits of the left tail.
     case GELU_TANH: return x * vector_sigmoid(splat(2.0f * GELU_SCALE) * x * (splat(1.0f) + splat(GELU_CUBIC) * x * x));
+    case SILU: return x * vector_sigmoid(x);
     default: return minimum(maximum(x, splat(0.0f)), splat(6.0f));
   }
 }
@@ -91,6 +92,7 @@ EXPORT void unary(int operation, const float *x, float *out, usize size) {
     case ABSOLUTE: unary_all(ABSOLUTE, x, out, size); break;
     case GELU_ERF: unary_all(GELU_ERF, x, out, size); break;
     case GELU_TANH: unary_all(GELU_TANH, x, out, size); break;
+    case SILU: unary_all(SILU, x, out, size); break;
     default: unary_all(RELU6, x, out, size); break;
   }
 }
@@ -108,6 +110,15 @@ EXPORT void gelu_backward(int tanh_form, const float *x, const float *d_output, 
   for (usize i = 0; i < size; i += W) {
     int lanes = size - i < W ? (int)(size - i) : W;
     vec slope = tanh_form ? gelu_slope(1, load_lanes(x + i, lanes)) : gelu_slope(0, load_lanes(x + i, lanes));
+    store_lanes(d_input + i, slope * load_lanes(d_output + i, lanes), lanes);
+  }
+}
+
+// With s = σ(x):  d(x·s) = s + x·s·(1−s).
+EXPORT void silu_backward(const float *x, const float *d_output, float *d_input, usize size) {
+  for (usize i = 0; i < size; i += W) {
+    int lanes = size - i < W ? (int)(size - i) : W;
+    vec value = load_lanes(x + i, lanes), s = vector_sigmoid(value), slope = s + value * s * (splat(1.0f) - s);
     store_lanes(d_input + i, slope * load_lanes(d_output + i, lanes), lanes);
   }
 }

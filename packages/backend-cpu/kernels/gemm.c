@@ -180,6 +180,22 @@ static void multiply_block(const float *a, const float *b, float *c, int c_strid
   }
 }
 
+INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS; }
+
+usize packed_right_size(int k, int n) { return (usize)k * whole_panels(n); }
+
+void pack_left_factor(const float *a, int a_row, int a_column, float *packed, int m, int k) {
+  pack_left(a, a_row, a_column, packed, m, k);
+}
+
+void pack_right_factor(const float *b, int b_row, int b_column, float *packed, int k, int n) {
+  pack_right(b, b_row, b_column, packed, k, n);
+}
+
+void multiply_packed(const float *a, const float *b, float *c, int c_stride, int m, int k, int n, int accumulate) {
+  multiply_block(a, b, c, c_stride, m, k, n, accumulate);
+}
+
 usize product_work(void) { return (BLOCK_ROWS + BLOCK_COLUMNS) * BLOCK_DEPTH; }
 
 struct Range share_columns(const struct Team *team, int n) { return share(team, n, TILE_COLUMNS); }
@@ -232,7 +248,7 @@ EXPORT usize gemm_work(int threads) { return threads * product_work(); }
 // `batch` products; product i has its factors and its result `offsets[3i]`, `[3i + 1]` and `[3i + 2]` floats from a, b and c.
 EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int m, int k,
                  int n, int batch, const int *offsets, float *work, int thread, int threads, int *shared) {
-  struct Team team = {thread, threads, shared}, alone = {0, 1, 0};
+  struct Team team = {thread, threads, shared};
   int whole = batch >= 2 * threads;  // each thread takes whole products rather than a part of each
   struct Range mine = whole ? share(&team, batch, 1) : (struct Range){0, batch};
   work += thread * product_work();
@@ -241,8 +257,6 @@ EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_
     multiply(whole ? &alone : &team, a + at[0], a_row, a_column, b + at[1], b_row, b_column, c + at[2], n, m, k, n, 0, work);
   }
 }
-
-INLINE int whole_panels(int n) { return (n + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS; }
 
 usize weights_space(int k, int n, int uses) { return uses > few_uses ? (usize)k * whole_panels(n) : 0; }
 

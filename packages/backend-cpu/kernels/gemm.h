@@ -14,6 +14,13 @@ void multiply(const struct Team *team, const float *a, int a_row, int a_column, 
 // The columns of a product, or the units of a layer, that are this thread's: whole panels of packed weights.
 struct Range share_columns(const struct Team *team, int n);
 
+// Both factors of a product packed by the caller, who uses each in several products of a few hundred rows and columns at most.
+// A left factor [m, k] takes m·k floats, a right one [k, n] `packed_right_size`.
+usize packed_right_size(int k, int n);
+void pack_left_factor(const float *a, int a_row, int a_column, float *packed, int m, int k);
+void pack_right_factor(const float *b, int b_row, int b_column, float *packed, int k, int n);
+void multiply_packed(const float *a, const float *b, float *c, int c_stride, int m, int k, int n, int accumulate);
+
 // Weights [k, n] that multiply many small batches of rows, one after the other: packed once when they are used more than
 // `few_uses` times, else read where they lie.
 struct Weights {

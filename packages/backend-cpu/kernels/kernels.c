@@ -1,4 +1,5 @@
 // All kernels as one translation unit: one compilation, and small functions can be inlined across families.
+#include "attention.c"
 #include "cross-entropy.c"
 #include "dropout.c"
 #include "elementwise.c"

@@ -60,6 +60,14 @@ export class KernelCall {
     return tensor;
   }
 
+  /** A new output that starts as zeros, to be added to. */
+  zeros(shape: readonly number[]): TensorInfo {
+    const tensor = this.output(shape);
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    new Float32Array(this.backend.kernelMemory.buffer, this.input(tensor), size).fill(0);
+    return tensor;
+  }
+
   /** A new output that starts as a copy of `source`. */
   copyOf(source: TensorInfo): TensorInfo {
     const tensor = this.output(source.shape);

@@ -23,6 +23,12 @@ export interface Kernels {
   gru_forward(input: Address, inputWeight: Address, recurrentWeight: Address, bias: Address, recurrentBias: Address, initialHidden: Address, lengths: Address, output: Address, hiddenState: Address, gates: Address, extra: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, resetAfter: number, scratch: Address, thread: number, threads: number, shared: Address): void;
   gru_backward_work(padded: number, batch: number, time: number, inputs: number, hidden: number, resetAfter: number, threads: number): number;
   gru_backward(input: Address, inputWeight: Address, recurrentWeight: Address, initialHidden: Address, lengths: Address, output: Address, gates: Address, extra: Address, dOutput: Address, dHiddenState: Address, dInput: Address, dInputWeight: Address, dRecurrentWeight: Address, dBias: Address, dRecurrentBias: Address, batch: number, time: number, inputs: number, hidden: number, reverse: number, resetAfter: number, scratch: Address, thread: number, threads: number, shared: Address): void;
+  attention_forward_items(batch: number, queryHeads: number, keyHeads: number, queryTime: number): number;
+  attention_forward_work(keyTime: number, width: number, valueWidth: number): number;
+  attention_forward(query: Address, key: Address, value: Address, bias: Address, lengths: Address, output: Address, statistics: Address, batch: number, queryHeads: number, keyHeads: number, queryTime: number, keyTime: number, width: number, valueWidth: number, biasBatch: number, biasHead: number, biasQuery: number, biasKey: number, scale: number, causal: number, offset: number, rate: number, key0: number, key1: number, first: number, last: number, scratch: Address): void;
+  attention_backward_items(batch: number, keyHeads: number): number;
+  attention_backward_work(queryHeads: number, keyHeads: number, queryTime: number, width: number, valueWidth: number): number;
+  attention_backward(query: Address, key: Address, value: Address, bias: Address, lengths: Address, output: Address, statistics: Address, dOutput: Address, dQuery: Address, dKey: Address, dValue: Address, dBias: Address, batch: number, queryHeads: number, keyHeads: number, queryTime: number, keyTime: number, width: number, valueWidth: number, biasBatch: number, biasHead: number, biasQuery: number, biasKey: number, scale: number, causal: number, offset: number, rate: number, key0: number, key1: number, first: number, last: number, scratch: Address): void;
   embedding_gather(table: Address, ids: Address, output: Address, rows: number, width: number): void;
   embedding_scatter(ids: Address, dOutput: Address, dTable: Address, rows: number, width: number, vocabulary: number, padding: number): void;
   cross_entropy_forward(logits: Address, labels: Address, weights: Address, losses: Address, logSumExp: Address, rows: number, classes: number, smoothing: number, hasIgnored: number, ignored: number): void;
@@ -31,6 +37,7 @@ export interface Kernels {
   layer_norm_backward(input: Address, gain: Address, means: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, dBias: Address, rows: number, width: number): void;
   rms_norm_forward(input: Address, gain: Address, output: Address, inverses: Address, rows: number, width: number, epsilon: number): void;
   rms_norm_backward(input: Address, gain: Address, inverses: Address, dOutput: Address, dInput: Address, dGain: Address, rows: number, width: number): void;
+  silu_backward(x: Address, dOutput: Address, dInput: Address, size: number): void;
   gelu_backward(tanhForm: number, x: Address, dOutput: Address, dInput: Address, size: number): void;
   dropout(input: Address, output: Address, size: number, rate: number, key0: number, key1: number): void;
   random_words(key0: number, key1: number, counter0: number, counter1: number, words: Address): void;

@@ -5,6 +5,7 @@
 import { ResourceError } from '@ostinato/core';
 import { copyRegisteredKernels, findBackend, findBackendFactory, registerBackend } from '@tensorflow/tfjs-core';
 import { OstinatoCpuBackend } from './backend.ts';
+import { defineAttention } from './families/attention.ts';
 import { defineCrossEntropy } from './families/cross-entropy.ts';
 import { defineElementwise } from './families/elementwise.ts';
 import { defineEmbedding } from './families/embedding.ts';
@@ -32,6 +33,7 @@ export function register(): void {
   defineReductions();
   defineNormalizations();
   defineSequences();
+  defineAttention();
   defineCrossEntropy();
   defineEmbedding();
   defineOptimizers();

@@ -136,6 +136,18 @@ describe('functions', () => {
     expect(worstError(run('none'), x => x * normal(x), samples(2))).toBeLessThan(3e-6);
   });
 
+  it('SiLU keeps the error bound of sigmoid, and its gradient matches differences', () => {
+    const run = (x: tf.Tensor) => runKernel('OstinatoSilu', { input: x })[0]!;
+    expect(worstError(run, x => x / (1 + Math.exp(-x)), samples(80))).toBeLessThan(6e-7);
+    const [x, step] = [numbers(1, 101, 4), 1e-2];
+    const [slope, above, below] = on('ostinato-cpu', () => [
+      ...runKernel('OstinatoSiluGrad', { input: tf.tensor1d(x), dOutput: tf.ones([x.length]) }),
+      ...[run(tf.add(tf.tensor1d(x), step)), run(tf.sub(tf.tensor1d(x), step))],
+    ]);
+    const differences = above!.values.map((value, index) => (value - below!.values[index]!) / (2 * step));
+    expectClose([slope!], [{ shape: slope!.shape, values: differences }], { absolute: 2e-4 });
+  });
+
   it('is defined at the ends', () => {
     const ends = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e4, -1e4, 0, -0, 200, -200];
     const at = (op: (x: tf.Tensor) => tf.Tensor) =>

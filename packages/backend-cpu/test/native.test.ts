@@ -165,7 +165,11 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
           const gelu = ['erf', 'tanh'].flatMap(form => {
             const attributes = { approximate: form === 'tanh' ? 'tanh' : 'none' };
             const [output] = runKernel('OstinatoGelu', { input: a }, attributes);
-            return [output!, ...runKernel('OstinatoGeluGrad', { input: a, dOutput: b }, attributes)];
+            const silu = [
+              ...runKernel('OstinatoSilu', { input: a }),
+              ...runKernel('OstinatoSiluGrad', { input: a, dOutput: b }),
+            ];
+            return [output!, ...runKernel('OstinatoGeluGrad', { input: a, dOutput: b }, attributes), ...silu];
           });
           const sums = [tf.sum(a, 1), tf.sum(a, 0), tf.sum(a), tf.addN([a, b, a])];
           const cube = tensor(4, [rows, 3, columns]);
@@ -295,6 +299,41 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
             { absolute: 3e-4, relative: 3e-4 },
           );
         }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('attention', () => {
+    const two = fc.integer({ min: 1, max: 2 });
+    const sizes = fc.record({
+      ...{ batch: two, keyHeads: two, group: fc.integer({ min: 1, max: 3 }), queryTime: size, keyTime: size },
+      ...{ width: few, valueWidth: size, causal: fc.boolean(), biased: fc.boolean(), padded: fc.boolean() },
+      dropoutRate: fc.constantFrom(0, 0.4),
+    });
+    fc.assert(
+      fc.property(sizes, ({ batch, keyHeads, group, queryTime, keyTime, width, valueWidth, ...options }) => {
+        const heads = keyHeads * group;
+        const attributes = {
+          ...{ scale: 0.5, causal: options.causal, causalOffset: keyTime - queryTime },
+          ...{ dropoutRate: options.dropoutRate, dropoutKey: [3, 4] },
+        };
+        both(
+          () => {
+            const lengths = Array.from({ length: batch }, (_, b) => (5 * b + 2) % (keyTime + 1));
+            const inputs = {
+              query: tensor(1, [batch, heads, queryTime, width]),
+              key: tensor(2, [batch, keyHeads, keyTime, width]),
+              value: tensor(3, [batch, keyHeads, keyTime, valueWidth]),
+              bias: options.biased ? tensor(4, [1, heads, queryTime, keyTime]) : absent(),
+              keyLengths: options.padded ? tf.tensor1d(lengths, 'int32') : absent(),
+            };
+            const [output, reserve] = runKernel('OstinatoAttention', inputs, attributes);
+            const more = { output: output!, reserve: reserve!, dOutput: tensor(5, output!.shape) };
+            return [output!, ...runKernel('OstinatoAttentionGrad', { ...inputs, ...more }, attributes)];
+          },
+          { absolute: 1e-4, relative: 1e-4 },
+        );
       }),
       { numRuns: 60 },
     );

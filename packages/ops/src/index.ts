@@ -9,12 +9,20 @@ export {
   rmsNorm,
 } from '@ostinato/core';
 export { type AdamUpdateArguments, type AdamUpdateOptions, type AdamUpdateResult, adamUpdate } from './adam-update.ts';
+export {
+  type ScaledDotProductAttentionArguments,
+  type ScaledDotProductAttentionOptions,
+  scaledDotProductAttention,
+  type WeightedAttention,
+  type WithWeights,
+} from './attention.ts';
 export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLookup } from './embedding-lookup.ts';
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
 export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
 export { type AllStates, checkLengths, type LastState, type SequenceOptions, type SequenceSizes } from './sequence.ts';
+export { silu } from './silu.ts';
 export {
   type Reduction,
   type SoftmaxCrossEntropyArguments,

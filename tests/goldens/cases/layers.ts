@@ -1,5 +1,5 @@
 import { layerNorm, linear, rmsNorm } from '@ostinato/core';
-import { gelu } from '@ostinato/ops';
+import { gelu, silu } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { type CaseResult, compareWithGradients, type Golden } from '../golden.ts';
 
@@ -10,6 +10,7 @@ const activations: Record<string, (x: tf.Tensor, config: Record<string, number>)
   activation_leaky_relu: (x, { slope }) => tf.leakyRelu(x, slope),
   activation_log_sigmoid: x => tf.logSigmoid(x),
   activation_sigmoid: x => tf.sigmoid(x),
+  activation_silu: x => silu(x),
   activation_softplus: x => tf.softplus(x),
   activation_tanh: x => tf.tanh(x),
 };
@@ -17,7 +18,6 @@ const activations: Record<string, (x: tf.Tensor, config: Record<string, number>)
 const notThere: Record<string, string> = {
   activation_hardsigmoid: 'hard sigmoid',
   activation_mish: 'Mish',
-  activation_silu: 'SiLU',
   conv1d_causal: 'causal convolution',
   geglu: 'gated feed-forward (attention)',
   swiglu: 'gated feed-forward (attention)',

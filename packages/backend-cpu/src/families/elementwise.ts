@@ -1,6 +1,6 @@
 /**
  * Arithmetic and functions on every element, with the stock JavaScript kernel for whatever is not float32 or broadcasts in
- * an unusual way; `OstinatoGelu`, `OstinatoDropout`.
+ * an unusual way; `OstinatoGelu`, `OstinatoSilu`, `OstinatoDropout`.
  */
 
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
@@ -13,6 +13,7 @@ const binaryOperations = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, 
 /** Codes of `enum Unary` in kernels/elementwise.c. */
 const unaryOperations = { Square: 0, Sqrt: 1, Exp: 2, Tanh: 3, Sigmoid: 4, Relu: 5, Neg: 6, Abs: 7, Relu6: 10 };
 const gelu = { none: 8, tanh: 9 };
+const silu = 11;
 
 /** Codes of the activations that a fused matrix product may end with. */
 export const activations: Record<string, number | undefined> = { relu: 5, relu6: 10, sigmoid: 4, tanh: 3 };
@@ -129,6 +130,15 @@ function geluGradient(call: KernelCall, inputs: Inputs, { approximate }: Attribu
   return dInput;
 }
 
+/** input, dOutput → dInput. */
+function siluGradient(call: KernelCall, inputs: Inputs): TensorInfo {
+  const { input, dOutput } = inputs as Record<'input' | 'dOutput', TensorInfo>;
+  const dInput = call.output(input.shape);
+  const size = util.sizeFromShape(input.shape);
+  call.kernels.silu_backward(call.input(input), call.input(dOutput), call.input(dInput), size);
+  return dInput;
+}
+
 function dropout(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
   const { input } = inputs as { input: TensorInfo };
   const { rate, key } = attributes as { rate: number; key: [number, number] };
@@ -146,5 +156,7 @@ export function defineElementwise(): void {
     unary(call, gelu[approximate as 'none' | 'tanh'], input!),
   );
   defineKernel('OstinatoGeluGrad', geluGradient);
+  defineKernel('OstinatoSilu', (call, { input }) => unary(call, silu, input!));
+  defineKernel('OstinatoSiluGrad', siluGradient);
   defineKernel('OstinatoDropout', dropout);
 }

@@ -1,0 +1,321 @@
+// Scaled dot-product attention by blocks: O = softmax(scale·Q·Kᵀ + bias)·V without a matrix of all scores. A block of queries
+// meets the keys block by block; its softmax is carried along as the largest score so far, the sum of exp(score − largest) and
+// the output under that sum, which are rescaled when a larger score comes (Rabe & Staats 2021, arXiv:2112.05682; Dao et al.
+// 2022, arXiv:2205.14135; Dao 2023, arXiv:2307.08691). The backward pass makes the weights anew, block by block, from the
+// largest score and the sum: their logarithm alone would lose the digits of a softmax over scores of thousands.
+//
+// The query heads that share a key head lie side by side, so they are read as one matrix of heads·query_time rows: row r is
+// head r / query_time, time r % query_time. Each row sees the first so many keys and no others (`visible_keys`).
+//
+// All work is in items that write to places of their own: forward (batch row, key head, block of query rows), backward (batch
+// row, key head). Both functions take a range of them, and scratch memory that calls at the same time must not share; the
+// backward pass adds to `d_bias`, which must not be shared either when the bias is broadcast over batch or heads.
+#include "attention.h"
+#include "gemm.h"
+#include "thin-product.h"
+#include "vector-math.h"
+
+// One row of a tile: from products s = q·k to exp(score − largest), zero from `count` on. `largest` and `sum` go along.
+// Returns the factor that rescales what was summed up before.
+static float softmax_row(const struct Attention *a, float *s, const float *bias, int count, int columns, float *largest,
+                         float *sum) {
+  vec best = splat(-__builtin_inff());
+  for (int j = 0; j < count; j += W) {
+    vec score = score_lanes(a, s, bias, j, count);
+    store(s + j, score);
+    best = maximum(best, score);
+  }
+  float before = *largest, tile = max_lanes(best), now = tile > before ? tile : before;
+  vec shift = splat(now > -__builtin_inff() ? now : 0.0f), total = splat(0.0f);
+  int j = 0;
+  for (; j < count; j += W) {
+    vec e = vector_exp(load(s + j) - shift);
+    store(s + j, e);
+    total += e;
+  }
+  if (j < columns) zero_floats(s + j, columns - j);
+  float rescale = now > before ? vector_exp(splat(before) - shift)[0] : 1.0f;
+  *largest = now;
+  *sum = *sum * rescale + sum_lanes(total);
+  return rescale;
+}
+
+INLINE void scale_floats(float *x, int size, float by) {
+  int j = 0;
+  for (; j + W <= size; j += W) store(x + j, load(x + j) * splat(by));
+  for (; j < size; j++) x[j] *= by;
+}
+
+struct ForwardScratch {
+  float *keys, *values, *queries, *tile, *weights, *largest, *sums;
+};
+
+static usize forward_layout(const struct Attention *a, struct ForwardScratch *f, float *base) {
+  float *cursor = base;
+  int keys = rounded_up(a->key_time, KEY_BLOCK);
+  f->keys = take(&cursor, (usize)keys / KEY_BLOCK * packed_right_size(a->width, KEY_BLOCK));
+  f->values = take(&cursor, (usize)keys / KEY_BLOCK * packed_right_size(KEY_BLOCK, a->value_width));
+  f->queries = take(&cursor, (usize)QUERY_BLOCK * a->width);
+  f->tile = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
+  f->weights = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
+  f->largest = take(&cursor, QUERY_BLOCK);
+  f->sums = take(&cursor, QUERY_BLOCK);
+  return floats_between(base, cursor);
+}
+
+// The first `count` keys and values of one key head, packed as right factors, a block of keys after the other.
+static void pack_keys(const struct Attention *a, const struct ForwardScratch *f, int head, int count) {
+  const float *key = a->key + (usize)head * a->key_time * a->width;
+  const float *value = a->value + (usize)head * a->key_time * a->value_width;
+  for (int k = 0, block = 0; k < count; k += KEY_BLOCK, block++) {
+    int keys = smaller(KEY_BLOCK, count - k);
+    pack_right_factor(key + (usize)k * a->width, 1, a->width, f->keys + block * packed_right_size(a->width, KEY_BLOCK),
+                      a->width, keys);
+    pack_right_factor(value + (usize)k * a->value_width, a->value_width, 1,
+                      f->values + block * packed_right_size(KEY_BLOCK, a->value_width), keys, a->value_width);
+  }
+}
+
+// One block of query rows against all keys that any of them sees. `head` counts key heads over the batch. Products of few rows
+// are bound by reading keys and values, which are read where they lie: thin products need no scratch memory.
+static void forward_item(const struct Attention *a, const struct ForwardScratch *f, int head, struct QueryBlock block,
+                         float *output, float *statistics) {
+  int batch = head / a->key_heads, key_head = head % a->key_heads, length = key_length(a, batch);
+  int reach = visible_keys(a, length, block.last_time), seen = seen_keys(a, length), few = block.rows <= THIN;
+  usize first = (usize)head * group_rows(a) + block.first;
+  const float *query = a->query + first * a->width;
+  const float *key = a->key + (usize)head * a->key_time * a->width;
+  const float *value = a->value + (usize)head * a->key_time * a->value_width;
+  output += first * a->value_width;
+  statistics += 2 * first;
+  for (int i = 0; i < block.rows; i++) {
+    f->largest[i] = -__builtin_inff();
+    f->sums[i] = 0.0f;
+  }
+  zero_floats(output, (usize)block.rows * a->value_width);
+  if (!few) pack_left_factor(query, a->width, 1, f->queries, block.rows, a->width);
+
+  for (int k = 0, b = 0; k < reach; k += KEY_BLOCK, b++) {
+    int keys = smaller(KEY_BLOCK, (few ? reach : seen) - k);
+    if (few)
+      multiply(&alone, query, a->width, 1, key + (usize)k * a->width, 1, a->width, f->tile, KEY_BLOCK, block.rows, a->width, keys, 0, 0);
+    else
+      multiply_packed(f->queries, f->keys + b * packed_right_size(a->width, KEY_BLOCK), f->tile, KEY_BLOCK, block.rows,
+                      a->width, keys, 0);
+    for (int i = 0; i < block.rows; i++) {
+      struct Row row = row_of(a, batch, key_head, block.first + i);
+      int count = smaller(keys, larger(0, visible_keys(a, length, row.time) - k));
+      const float *bias = a->bias ? a->bias + row.bias + k * a->bias_key : 0;
+      float *s = f->tile + i * KEY_BLOCK;
+      float rescale = softmax_row(a, s, bias, count, keys, f->largest + i, f->sums + i);
+      if (k > 0 && rescale != 1.0f) scale_floats(output + (usize)i * a->value_width, a->value_width, rescale);
+      if (a->rate > 0.0) {
+        float space[factors_space];
+        const float *factors = dropout_row(a, row, k, count, space);
+        for (int j = 0; j < count; j += W) store(s + j, load(s + j) * load(factors + j));
+      }
+    }
+    if (few) {
+      multiply(&alone, f->tile, KEY_BLOCK, 1, value + (usize)k * a->value_width, a->value_width, 1, output, a->value_width, block.rows,
+           keys, a->value_width, 1, 0);
+    } else {
+      pack_left_factor(f->tile, KEY_BLOCK, 1, f->weights, block.rows, keys);
+      multiply_packed(f->weights, f->values + b * packed_right_size(KEY_BLOCK, a->value_width), output, a->value_width,
+                      block.rows, keys, a->value_width, 1);
+    }
+  }
+  for (int i = 0; i < block.rows; i++) {
+    float sum = f->sums[i], inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
+    scale_floats(output + (usize)i * a->value_width, a->value_width, inverse);
+    statistics[2 * i] = inverse == 0.0f ? 0.0f : f->largest[i];
+    statistics[2 * i + 1] = inverse;
+  }
+}
+
+EXPORT int attention_forward_items(int batch, int query_heads, int key_heads, int query_time) {
+  struct Attention a = {.query_heads = query_heads, .key_heads = key_heads, .query_time = query_time};
+  return batch * key_heads * query_blocks(&a);
+}
+
+EXPORT usize attention_forward_work(int key_time, int width, int value_width) {
+  struct Attention a = {.key_time = key_time, .width = width, .value_width = value_width};
+  struct ForwardScratch f;
+  return forward_layout(&a, &f, 0);
+}
+
+// Items first … last−1. `statistics` receives, for each query, its largest score and the inverse of the sum of exponentials.
+EXPORT void attention_forward(const float *query, const float *key, const float *value, const float *bias,
+                              const int *lengths, float *output, float *statistics, int batch, int query_heads, int key_heads,
+                              int query_time, int key_time, int width, int value_width, int bias_batch, int bias_head,
+                              int bias_query, int bias_key, float scale, int causal, int offset, double rate, unsigned key0,
+                              unsigned key1, int first, int last, float *scratch) {
+  struct Attention a = {query, key, value, bias, lengths,
+                        batch, query_heads, key_heads, query_time, key_time, width, value_width,
+                        bias_batch, bias_head, bias_query, bias_key,
+                        scale, causal, offset, rate, key0, key1};
+  struct ForwardScratch f;
+  forward_layout(&a, &f, scratch);
+  int blocks = query_blocks(&a), packed = -1;
+  for (int item = first; item < last; item++) {
+    int head = item / blocks;
+    struct QueryBlock block = query_block(&a, item % blocks);
+    if (head != packed && block.rows > THIN) {
+      pack_keys(&a, &f, head, seen_keys(&a, key_length(&a, head / key_heads)));
+      packed = head;
+    }
+    forward_item(&a, &f, head, block, output, statistics);
+  }
+}
+
+struct BackwardScratch {
+  float *deltas, *query_rows, *d_output_rows, *queries, *d_outputs;  // of all rows of a key head, packed both ways
+  float *keys_across, *values_across, *keys;                         // of one block of keys
+  float *weights, *d_weights, *left;
+};
+
+static usize backward_layout(const struct Attention *a, struct BackwardScratch *f, float *base) {
+  float *cursor = base;
+  usize rows = group_rows(a), blocks = query_blocks(a);
+  f->deltas = take(&cursor, rows);
+  f->query_rows = take(&cursor, rows * a->width);
+  f->d_output_rows = take(&cursor, rows * a->value_width);
+  f->queries = take(&cursor, blocks * packed_right_size(QUERY_BLOCK, a->width));
+  f->d_outputs = take(&cursor, blocks * packed_right_size(QUERY_BLOCK, a->value_width));
+  f->keys_across = take(&cursor, packed_right_size(a->width, KEY_BLOCK));
+  f->values_across = take(&cursor, packed_right_size(a->value_width, KEY_BLOCK));
+  f->keys = take(&cursor, packed_right_size(KEY_BLOCK, a->width));
+  f->weights = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
+  f->d_weights = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
+  f->left = take(&cursor, QUERY_BLOCK * KEY_BLOCK);
+  return floats_between(base, cursor);
+}
+
+// One row of the two tiles. With p the weights, m dropout's factors and dp = dO·Vᵀ: s becomes m∘p, d the gradient of q·k,
+// scale·p∘(m∘dp − delta), where delta = Σ m∘p∘dp = dO·O; the gradient of the score itself is added to d_bias.
+static void gradient_row(const struct Attention *a, float *s, float *d, const float *bias, float *d_bias,
+                         const float *factors, int count, int columns, const float *statistics, float delta) {
+  vec largest = splat(statistics[0]), inverse = splat(statistics[1]), shared = splat(0.0f);
+  int j = 0;
+  for (; j < count; j += W) {
+    vec p = vector_exp(score_lanes(a, s, bias, j, count) - largest) * inverse;
+    vec kept = factors ? load(factors + j) : splat(1.0f);
+    vec gradient = p * (load(d + j) * kept - splat(delta));
+    // Beyond `count` lies what may not even be a number.
+    if (count - j < W) gradient = choose(lanes_below(count - j), gradient, splat(0.0f));
+    store(s + j, p * kept);
+    store(d + j, gradient * splat(a->scale));
+    if (!d_bias) continue;
+    if (a->bias_key) store_lanes(d_bias + j, load_lanes(d_bias + j, count - j) + gradient, count - j);
+    else shared += gradient;
+  }
+  if (j < columns) {
+    zero_floats(s + j, columns - j);
+    zero_floats(d + j, columns - j);
+  }
+  if (d_bias && !a->bias_key) *d_bias += sum_lanes(shared);
+}
+
+// Packs what the tiles of a key head share, and deltas.
+static void prepare_rows(const struct Attention *a, const struct BackwardScratch *f, usize first, const float *output,
+                         const float *d_output) {
+  const float *query = a->query + first * a->width;
+  output += first * a->value_width;
+  d_output += first * a->value_width;
+  for (int i = 0; i < group_rows(a); i++) {
+    float delta = 0.0f;
+    const float *o = output + (usize)i * a->value_width, *d = d_output + (usize)i * a->value_width;
+    vec sum = splat(0.0f);
+    int j = 0;
+    for (; j + W <= a->value_width; j += W) sum = multiply_add(load(o + j), load(d + j), sum);
+    for (; j < a->value_width; j++) delta += o[j] * d[j];
+    f->deltas[i] = delta + sum_lanes(sum);
+  }
+  for (int b = 0; b < query_blocks(a); b++) {
+    struct QueryBlock block = query_block(a, b);
+    const float *q = query + (usize)block.first * a->width, *d = d_output + (usize)block.first * a->value_width;
+    pack_left_factor(q, a->width, 1, f->query_rows + (usize)block.first * a->width, block.rows, a->width);
+    pack_left_factor(d, a->value_width, 1, f->d_output_rows + (usize)block.first * a->value_width, block.rows,
+                     a->value_width);
+    pack_right_factor(q, a->width, 1, f->queries + b * packed_right_size(QUERY_BLOCK, a->width), block.rows, a->width);
+    pack_right_factor(d, a->value_width, 1, f->d_outputs + b * packed_right_size(QUERY_BLOCK, a->value_width), block.rows,
+                      a->value_width);
+  }
+}
+
+struct Gradients {
+  float *query, *key, *value, *bias;
+};
+
+// The tile of one block of queries and the keys k … k + keys − 1.
+static void backward_tile(const struct Attention *a, const struct BackwardScratch *f, int head, int index,
+                          struct QueryBlock block, int k, int keys, const float *statistics, const struct Gradients *d) {
+  int batch = head / a->key_heads, key_head = head % a->key_heads, length = key_length(a, batch);
+  int width = a->width, value_width = a->value_width, rows = block.rows;
+  usize first = (usize)head * group_rows(a) + block.first, first_key = (usize)head * a->key_time + k;
+  multiply_packed(f->query_rows + (usize)block.first * width, f->keys_across, f->weights, KEY_BLOCK, rows, width, keys, 0);
+  multiply_packed(f->d_output_rows + (usize)block.first * value_width, f->values_across, f->d_weights, KEY_BLOCK, rows,
+                  value_width, keys, 0);
+  for (int i = 0; i < rows; i++) {
+    struct Row row = row_of(a, batch, key_head, block.first + i);
+    int count = smaller(keys, larger(0, visible_keys(a, length, row.time) - k));
+    usize at = row.bias + k * a->bias_key;
+    float space[factors_space];
+    const float *factors = a->rate > 0.0 ? dropout_row(a, row, k, count, space) : 0;
+    gradient_row(a, f->weights + i * KEY_BLOCK, f->d_weights + i * KEY_BLOCK, a->bias ? a->bias + at : 0,
+                 d->bias ? d->bias + at : 0, factors, count, keys, statistics + 2 * (first + i), f->deltas[block.first + i]);
+  }
+  pack_left_factor(f->weights, 1, KEY_BLOCK, f->left, keys, rows);
+  multiply_packed(f->left, f->d_outputs + index * packed_right_size(QUERY_BLOCK, value_width),
+                  d->value + first_key * value_width, value_width, keys, rows, value_width, 1);
+  pack_left_factor(f->d_weights, 1, KEY_BLOCK, f->left, keys, rows);
+  multiply_packed(f->left, f->queries + index * packed_right_size(QUERY_BLOCK, width), d->key + first_key * width, width,
+                  keys, rows, width, 1);
+  pack_left_factor(f->d_weights, KEY_BLOCK, 1, f->left, rows, keys);
+  multiply_packed(f->left, f->keys, d->query + first * width, width, rows, keys, width, 1);
+}
+
+EXPORT int attention_backward_items(int batch, int key_heads) { return batch * key_heads; }
+
+EXPORT usize attention_backward_work(int query_heads, int key_heads, int query_time, int width, int value_width) {
+  struct Attention a = {.query_heads = query_heads, .key_heads = key_heads, .query_time = query_time};
+  a.width = width;
+  a.value_width = value_width;
+  struct BackwardScratch f;
+  return backward_layout(&a, &f, 0);
+}
+
+// Items first … last−1. `d_bias` is added to, 0 when there is no bias; the other gradients are written.
+EXPORT void attention_backward(const float *query, const float *key, const float *value, const float *bias,
+                               const int *lengths, const float *output, const float *statistics, const float *d_output,
+                               float *d_query, float *d_key, float *d_value, float *d_bias, int batch, int query_heads,
+                               int key_heads, int query_time, int key_time, int width, int value_width, int bias_batch,
+                               int bias_head, int bias_query, int bias_key, float scale, int causal, int offset, double rate,
+                               unsigned key0, unsigned key1, int first, int last, float *scratch) {
+  struct Attention a = {query, key, value, bias, lengths,
+                        batch, query_heads, key_heads, query_time, key_time, width, value_width,
+                        bias_batch, bias_head, bias_query, bias_key,
+                        scale, causal, offset, rate, key0, key1};
+  struct BackwardScratch f;
+  struct Gradients d = {d_query, d_key, d_value, d_bias};
+  backward_layout(&a, &f, scratch);
+  int blocks = query_blocks(&a);
+  for (int head = first; head < last; head++) {
+    usize rows = group_rows(&a), first_row = head * rows, first_key = (usize)head * key_time;
+    int seen = seen_keys(&a, key_length(&a, head / key_heads));
+    zero_floats(d_query + first_row * width, rows * width);
+    zero_floats(d_key + first_key * width, (usize)key_time * width);
+    zero_floats(d_value + first_key * value_width, (usize)key_time * value_width);
+    prepare_rows(&a, &f, first_row, output, d_output);
+    for (int k = 0; k < seen; k += KEY_BLOCK) {
+      int keys = smaller(KEY_BLOCK, seen - k);
+      const float *block_keys = key + (first_key + k) * width, *block_values = value + (first_key + k) * value_width;
+      pack_right_factor(block_keys, 1, width, f.keys_across, width, keys);
+      pack_right_factor(block_values, 1, value_width, f.values_across, value_width, keys);
+      pack_right_factor(block_keys, width, 1, f.keys, keys, width);
+      for (int b = 0; b < blocks; b++) {
+        struct QueryBlock block = query_block(&a, b);
+        if (visible_keys(&a, seen, block.last_time) > k) backward_tile(&a, &f, head, b, block, k, keys, statistics, &d);
+      }
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import {
+  ArgumentError,
+  checkNumber,
+  checkShape,
+  type DropoutOptions,
+  dropout,
+  type FusedOp,
+  hasKernel,
+  runFused,
+  runKernel,
+  ShapeError,
+} from '@ostinato/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkDtype, checkIndices } from './check.ts';
+
+/** Kernel contract of `scaledDotProductAttention`. */
+const attentionOp: FusedOp = {
+  kernelName: 'OstinatoAttention',
+  inputs: ['query', 'key', 'value', 'bias', 'keyLengths'],
+  savedOutputs: [true, true],
+  gradient([dOutput], saved, attributes) {
+    const names = [...attentionOp.inputs, 'output', 'reserve'];
+    const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
+    const gradients = runKernel('OstinatoAttentionGrad', { ...inputs, dOutput: dOutput! }, attributes);
+    const differentiable = attentionOp.inputs.filter(name => name !== 'keyLengths');
+    return Object.fromEntries(differentiable.map((name, i) => [name, gradients[i]!]));
+  },
+};
+
+/** Arguments of `scaledDotProductAttention`. */
+export interface ScaledDotProductAttentionArguments {
+  /** Q, float32 [B, Hq, Tq, D]. */
+  readonly query: tf.Tensor;
+  /** K, float32 [B, Hk, Tk, D]; Hk divides Hq, and query head h reads key head ⌊h Hk / Hq⌋. */
+  readonly key: tf.Tensor;
+  /** V, float32 [B, Hk, Tk, Dv]. */
+  readonly value: tf.Tensor;
+  /**
+   * Added to the scaled scores, with a gradient of its own: float32, broadcastable to [B, Hq, Tq, Tk]. −Infinity forbids a key, so
+   * any mask can be written as one: `tf.where(mayAttend, 0, -Infinity)`.
+   */
+  readonly bias?: tf.Tensor | undefined;
+  /** How many keys count in each row of the batch, int32 [B], each in 0 … Tk; all Tk when absent. What lies behind is not read. */
+  readonly keyLengths?: tf.Tensor | undefined;
+}
+
+/** Options of `scaledDotProductAttention`. */
+export interface ScaledDotProductAttentionOptions {
+  /** What the products q·k are multiplied with. Default 1/√D. */
+  readonly scale?: number | undefined;
+  /** A query attends to no later key: query i to the keys 0 … i + causalOffset. Default false. */
+  readonly causal?: boolean | undefined;
+  /**
+   * How many keys come before the first query's own, for `causal`. Default 0, and only where Tq = Tk: elsewhere conventions differ,
+   * and it must be said. Tk − Tq is what a cache of keys needs, whose last Tq are the queries' own (as in FlashAttention); 0 is
+   * `is_causal` of PyTorch.
+   */
+  readonly causalOffset?: number | undefined;
+  /** Dropout on the weights: the mask is that of `dropout` for all weights [B, Hq, Tq, Tk]. Default: none. */
+  readonly dropout?: DropoutOptions | undefined;
+}
+
+/** The option that asks for the weights too. They take B Hq Tq Tk numbers, and the reference makes them on every engine. */
+export interface WithWeights {
+  readonly returnWeights: true;
+}
+
+/** The output and the weights that it is made with. */
+export interface WeightedAttention {
+  /** float32 [B, Hq, Tq, Dv] */
+  readonly output: tf.Tensor;
+  /** float32 [B, Hq, Tq, Tk], before dropout: rows sum to 1, or to 0 where there is no key to attend to. */
+  readonly weights: tf.Tensor;
+}
+
+/**
+ * Scaled dot-product attention, with heads side by side:
+ *
+ *     O = softmax(scale Q Kᵀ + bias) V
+ *
+ * A query that may attend to no key at all gives zeros, and all gradients through it are zero. An engine with the kernel works by
+ * blocks and never holds all Tq × Tk scores (Rabe and Staats 2021, arXiv:2112.05682; Dao et al. 2022, arXiv:2205.14135); the
+ * reference does.
+ *
+ * Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1; heads in groups that share keys and values: Ainslie et al. 2023,
+ * arXiv:2305.13245.
+ *
+ * @returns float32 [B, Hq, Tq, Dv]
+ * @throws ShapeError when shapes or dtypes do not fit; ArgumentError when an option or a length is out of range, or causalOffset is
+ * missing where Tq ≠ Tk. Lengths are read back for that on engines whose values lie in main memory; on a GPU they are trusted.
+ */
+export function scaledDotProductAttention(
+  attention: ScaledDotProductAttentionArguments,
+  options?: ScaledDotProductAttentionOptions & { readonly returnWeights?: undefined },
+): tf.Tensor;
+/** The output and the weights, both with gradients: for inspection, and for losses on the weights. */
+export function scaledDotProductAttention(
+  attention: ScaledDotProductAttentionArguments,
+  options: ScaledDotProductAttentionOptions & WithWeights,
+): WeightedAttention;
+export function scaledDotProductAttention(
+  attention: ScaledDotProductAttentionArguments,
+  options: ScaledDotProductAttentionOptions & { readonly returnWeights?: true | undefined } = {},
+): tf.Tensor | WeightedAttention {
+  const { returnWeights = false, dropout: drop } = options;
+  checkAttention(attention, options);
+  const { query, key, bias } = attention;
+  const [queryTime, width] = query.shape.slice(2) as [number, number];
+  const keyTime = key.shape[2]!;
+  const { scale = 1 / Math.sqrt(width), causal = false, causalOffset = 0 } = options;
+  return tf.tidy(() => {
+    const whole = bias && tf.reshape(bias, [...new Array<number>(4 - bias.rank).fill(1), ...bias.shape]);
+    // Beyond these bounds, all keys or none are visible.
+    const offset = Math.min(Math.max(causalOffset, -queryTime), keyTime);
+    if (!returnWeights && hasKernel(attentionOp.kernelName)) {
+      const attributes = {
+        ...{ scale, causal, causalOffset: offset },
+        ...{ dropoutRate: drop?.rate ?? 0, dropoutKey: drop?.key ?? [0, 0] },
+      };
+      return runFused(attentionOp, { ...attention, bias: whole }, attributes)[0]!;
+    }
+    const { output, weights } = reference({ ...attention, bias: whole }, { scale, causal, offset, drop });
+    return returnWeights ? { output, weights } : output;
+  });
+}
+
+function checkAttention(
+  { query, key, value, bias, keyLengths }: ScaledDotProductAttentionArguments,
+  { scale = 1, causal = false, causalOffset, dropout: drop }: ScaledDotProductAttentionOptions,
+): void {
+  const where = 'scaledDotProductAttention';
+  checkShape(where, 'query', query, { batch: null, queryHeads: null, queryTime: null, width: null }, 'float32');
+  const [batch, queryHeads, queryTime, width] = query.shape as [number, number, number, number];
+  checkShape(where, 'key', key, { batch, keyHeads: null, keyTime: null, width }, 'float32');
+  const [, keyHeads, keyTime] = key.shape as [number, number, number, number];
+  checkShape(where, 'value', value, { batch, keyHeads, keyTime, valueWidth: null }, 'float32');
+  for (const [name, { shape }] of Object.entries({ query, key, value })) {
+    if (!shape.includes(0)) continue;
+    throw new ShapeError({ where, rule: `${name} must have no empty axis`, got: `[${shape.join(', ')}]` });
+  }
+  if (queryHeads % keyHeads !== 0) {
+    const rule = 'the number of query heads must be a multiple of the number of key heads';
+    throw new ShapeError({ where, rule, got: `${queryHeads} and ${keyHeads}` });
+  }
+  if (bias) {
+    checkDtype(where, 'bias', bias, 'float32');
+    const scores = [batch, queryHeads, queryTime, keyTime];
+    const fits = bias.rank <= 4 && bias.shape.every((size, i) => size === 1 || size === scores[4 - bias.rank + i]);
+    if (!fits) {
+      const rule = 'bias must be broadcastable to [batch, queryHeads, queryTime, keyTime]';
+      throw new ShapeError({ where, rule, expected: `[${scores.join(', ')}]`, got: `[${bias.shape.join(', ')}]` });
+    }
+  }
+  checkNumber(where, 'scale', scale);
+  if (drop) checkNumber(where, 'dropout.rate', drop.rate, { min: 0, below: 1 });
+  if (causalOffset !== undefined) checkNumber(where, 'causalOffset', causalOffset, { integer: true });
+  else if (causal && queryTime !== keyTime) {
+    throw new ArgumentError({
+      where,
+      rule: 'causal needs causalOffset when queries and keys differ in number',
+      got: `${queryTime} and ${keyTime}`,
+      advice: `Pass ${keyTime - queryTime} when the queries' own keys are the last, 0 when they are the first.`,
+    });
+  }
+  if (keyLengths) {
+    checkShape(where, 'keyLengths', keyLengths, { batch }, 'int32');
+    checkIndices(where, 'keyLengths', keyLengths, { size: keyTime + 1 });
+  }
+}
+
+/** Plain ops, with all scores at once. The heads of a group are stacked as rows, so that nothing is repeated. */
+function reference(
+  { query, key, value, bias, keyLengths }: ScaledDotProductAttentionArguments,
+  { scale, causal, offset, drop }: { scale: number; causal: boolean; offset: number; drop: DropoutOptions | undefined },
+): WeightedAttention {
+  const [batch, queryHeads, queryTime, width] = query.shape as [number, number, number, number];
+  const [, keyHeads, keyTime, valueWidth] = value.shape as [number, number, number, number];
+  const rows = (queryHeads / keyHeads) * queryTime;
+  const positions = tf.range(0, keyTime, 1, 'int32'); // [Tk]
+  const valid = keyLengths && tf.less(positions, tf.reshape(keyLengths, [batch, 1])); // [B, Tk]
+  // Padding becomes zero first, so that a NaN in it stays there: NaN times a weight of zero would still be NaN.
+  const clean = (tensor: tf.Tensor): tf.Tensor =>
+    valid ? tf.where(tf.reshape(valid, [batch, 1, keyTime, 1]), tensor, tf.zerosLike(tensor)) : tensor;
+  const products = tf.matMul(tf.reshape(query, [batch, keyHeads, rows, width]), clean(key), false, true);
+  const scaled = tf.mul(tf.reshape(products, [batch, queryHeads, queryTime, keyTime]), scale);
+  const masks: tf.Tensor[] = [];
+  if (valid) masks.push(tf.reshape(valid, [batch, 1, 1, keyTime]));
+  if (causal) {
+    const last = tf.range(offset, queryTime + offset, 1, 'int32'); // of the keys that a query sees
+    masks.push(tf.lessEqual(positions, tf.reshape(last, [queryTime, 1])));
+  }
+  const scores = bias ? tf.add(scaled, bias) : scaled;
+  const weights = bias || masks.length > 0 ? maskedSoftmax(scores, masks) : tf.softmax(scores);
+  const kept = drop ? dropout(weights, drop) : weights;
+  const sums = tf.matMul(tf.reshape(kept, [batch, keyHeads, rows, keyTime]), clean(value)); // [B, Hk, rows, Dv]
+  return { output: tf.reshape(sums, [batch, queryHeads, queryTime, valueWidth]), weights };
+}
+
+/** Stands for −∞ in the scores: even a row of nothing else has a softmax without NaN, which the mask then makes zero. */
+const lowest = -3e38;
+
+/**
+ * p = softmax over the last axis of the scores that all masks let through and that are not −∞; 0 elsewhere, and in a row without
+ * such scores. The gradient is p ∘ (dp − Σ p ∘ dp): comparisons have none in TensorFlow.js, not even zero.
+ */
+function maskedSoftmax(scores: tf.Tensor, masks: readonly tf.Tensor[]): tf.Tensor {
+  const softmax = tf.customGrad((...args: unknown[]) => {
+    const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
+    const visible = masks.reduce((all, mask) => tf.logicalAnd(all, mask), tf.notEqual(input, -Infinity));
+    const weights = tf.mul(tf.softmax(tf.where(visible, input, lowest)), tf.cast(visible, 'float32'));
+    save([weights]);
+    return {
+      value: weights,
+      gradFunc: (dWeights: tf.Tensor, [saved]: tf.Tensor[]) => {
+        const product = tf.mul(saved!, dWeights);
+        return tf.sub(product, tf.mul(saved!, tf.sum(product, -1, true)));
+      },
+    };
+  });
+  return softmax(scores);
+}
