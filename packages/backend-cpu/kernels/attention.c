@@ -46,8 +46,6 @@ INLINE void scale_floats(float *x, int size, float by) {
   for (; j < size; j++) x[j] *= by;
 }
 
-static const struct Team alone = {0, 1, 0};
-
 struct ForwardScratch {
   float *keys, *values, *queries, *tile, *weights, *largest, *sums;
 };

@@ -248,7 +248,7 @@ EXPORT usize gemm_work(int threads) { return threads * product_work(); }
 // `batch` products; product i has its factors and its result `offsets[3i]`, `[3i + 1]` and `[3i + 2]` floats from a, b and c.
 EXPORT void gemm(const float *a, int a_row, int a_column, const float *b, int b_row, int b_column, float *c, int m, int k,
                  int n, int batch, const int *offsets, float *work, int thread, int threads, int *shared) {
-  struct Team team = {thread, threads, shared}, alone = {0, 1, 0};
+  struct Team team = {thread, threads, shared};
   int whole = batch >= 2 * threads;  // each thread takes whole products rather than a part of each
   struct Range mine = whole ? share(&team, batch, 1) : (struct Range){0, batch};
   work += thread * product_work();

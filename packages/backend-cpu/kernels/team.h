@@ -14,6 +14,9 @@ struct Team {
   int thread, threads, *shared;
 };
 
+// A thread that works for itself.
+static const struct Team alone = {0, 1, 0};
+
 struct Range {
   int first, last;
 };
