@@ -1,38 +1,13 @@
-import { parameters, Rng, valueAndGrad } from '@ostinato/core';
-import { countKernels } from '@ostinato/testing';
-import { adam, Optimizer } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { kernelInfo } from '@ostinato/backend-cpu';
-import { CharacterModel, randomTokens, stepFlops } from './character-model.ts';
+import { stepFlops, trainingStep } from './character-model.ts';
 import { pytorch } from './peers/pytorch.ts';
 import { tfjsLayersStepByExtrapolation } from './peers/tfjs-layers.ts';
-import { type Benchmark, type Figures, fastest } from './report.ts';
+import type { Benchmark, Figures } from './report.ts';
 
 const sizes = { vocabulary: 83, embedding: 256, hidden: 1024 };
 const time = 100;
-
-/** Milliseconds of one step of ours (forward, backward, Adam, loss read back) and how many kernels it launches. */
-async function ourStep(batch: number, repetitions: number): Promise<{ milliseconds: number; launches: number }> {
-  await tf.setBackend('ostinato-cpu');
-  const rng = new Rng(1);
-  const model = new CharacterModel(sizes, rng);
-  const optimizer = new Optimizer(adam({ learningRate: 5e-3 }), parameters(model));
-  const inputs = randomTokens(rng, [batch, time], sizes.vocabulary);
-  const targets = randomTokens(rng, [batch, time], sizes.vocabulary);
-  const step = (): void => {
-    const { value, gradients } = valueAndGrad(optimizer.parameters, () => ({ loss: model.loss(inputs, targets) }));
-    optimizer.apply(gradients);
-    value.dataSync();
-    tf.dispose([value, ...gradients.values()]);
-  };
-  const milliseconds = await fastest(repetitions, step, 2);
-  const { total } = await countKernels(step);
-  tf.dispose([inputs, targets]);
-  optimizer.dispose();
-  model.dispose();
-  return { milliseconds, launches: total };
-}
 
 /**
  * One training step of the Lab 1 network (vocabulary 83, embedding 256, LSTM 1024, T 100) with batch 32 and 4: ours against
@@ -41,7 +16,8 @@ async function ourStep(batch: number, repetitions: number): Promise<{ millisecon
 export const charRnn: Benchmark = async (report, { quick }) => {
   const figures: Figures = { kernels: kernelInfo() as unknown as Record<string, unknown> };
   for (const batch of quick ? [4] : [32, 4]) {
-    const { milliseconds, launches } = await ourStep(batch, quick ? 2 : 5);
+    await tf.setBackend('ostinato-cpu');
+    const { milliseconds, launches } = await trainingStep(sizes, [batch, time], quick ? 2 : 5);
     const tokens = batch * time;
     const gigaflops = stepFlops(sizes, tokens) / milliseconds / 1e6;
     report(

@@ -1,11 +1,18 @@
-import { glorotUniform, Linear, Module, type Rng, uniform, zeros } from '@ostinato/core';
+import { glorotUniform, Linear, Module, parameters, Rng, uniform, valueAndGrad, zeros } from '@ostinato/core';
 import { Embedding } from '@ostinato/embeddings';
 import { softmaxCrossEntropy } from '@ostinato/ops';
-import { kerasInitializers, LSTM } from '@ostinato/recurrent';
+import { GRU, kerasInitializers, LSTM, RNN } from '@ostinato/recurrent';
+import { countKernels } from '@ostinato/testing';
+import { adam, Optimizer } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
+import { fastest } from './report.ts';
 
-/** Sizes of a character language model with one LSTM. */
+const layers = { lstm: LSTM, gru: GRU, rnn: RNN };
+
+/** Sizes of a character language model with one recurrent layer. */
 export interface CharacterModelSizes {
+  /** Default lstm. */
+  readonly cell?: keyof typeof layers;
   readonly vocabulary: number;
   readonly embedding: number;
   readonly hidden: number;
@@ -17,14 +24,14 @@ export interface CharacterModelSizes {
  */
 export type InitialWeights = 'ours' | 'keras' | 'lab';
 
-/** The network of Lab 1 of MIT's 6.S191: embedding, one LSTM, a linear layer. */
+/** The network of Lab 1 of MIT's 6.S191: embedding, one LSTM (or another layer), a linear layer. */
 export class CharacterModel extends Module {
   readonly embedding: Embedding;
-  readonly lstm: LSTM;
+  readonly recurrent: LSTM | GRU | RNN;
   readonly output: Linear;
 
   constructor(
-    { vocabulary, embedding, hidden }: CharacterModelSizes,
+    { cell = 'lstm', vocabulary, embedding, hidden }: CharacterModelSizes,
     rng: Rng,
     initialWeights: InitialWeights = 'ours',
   ) {
@@ -32,10 +39,10 @@ export class CharacterModel extends Module {
     const keras = initialWeights !== 'ours';
     const embeddingSizes = { vocabularySize: vocabulary, embeddingSize: embedding, rng: rng.split('embedding') };
     this.embedding = new Embedding({ ...embeddingSizes, ...(keras ? { initializer: uniform(-0.05, 0.05) } : {}) });
-    this.lstm = new LSTM({
+    this.recurrent = new layers[cell]({
       inputSize: embedding,
       hiddenSize: hidden,
-      rng: rng.split('lstm'),
+      rng: rng.split(cell),
       ...(keras ? kerasInitializers : {}),
       ...(initialWeights === 'lab' ? { recurrentInitializer: glorotUniform } : {}),
     });
@@ -49,14 +56,49 @@ export class CharacterModel extends Module {
 
   /** Mean cross-entropy of the next character, in nats, from a zero state: int32 [B, T] twice to a float32 scalar. */
   loss(inputs: tf.Tensor, targets: tf.Tensor): tf.Tensor {
-    const { output } = this.lstm.call(this.embedding.call(inputs));
+    const { output } = this.recurrent.call(this.embedding.call(inputs));
     return softmaxCrossEntropy({ logits: this.output.call(output), labels: targets });
   }
 }
 
 /** Floating-point operations of one training step: a multiplication and an addition per weight, forward and twice backward. */
-export function stepFlops({ vocabulary, embedding, hidden }: CharacterModelSizes, tokens: number): number {
-  return 6 * tokens * (4 * hidden * (embedding + hidden) + hidden * vocabulary);
+export function stepFlops(
+  { cell = 'lstm', vocabulary, embedding, hidden }: CharacterModelSizes,
+  tokens: number,
+): number {
+  const gates = { lstm: 4, gru: 3, rnn: 1 }[cell];
+  return 6 * tokens * (gates * hidden * (embedding + hidden) + hidden * vocabulary);
+}
+
+/** A training step, forward, backward, Adam, loss read back: its time and how many kernels it launches. */
+export interface StepFigures {
+  readonly milliseconds: number;
+  readonly launches: number;
+}
+
+/** Figures of a training step on the active engine over random tokens [B, T]. */
+export async function trainingStep(
+  sizes: CharacterModelSizes,
+  [batch, time]: readonly [number, number],
+  repetitions: number,
+): Promise<StepFigures> {
+  const rng = new Rng(1);
+  const model = new CharacterModel(sizes, rng);
+  const optimizer = new Optimizer(adam({ learningRate: 5e-3 }), parameters(model));
+  const inputs = randomTokens(rng, [batch, time], sizes.vocabulary);
+  const targets = randomTokens(rng, [batch, time], sizes.vocabulary);
+  const step = (): void => {
+    const { value, gradients } = valueAndGrad(optimizer.parameters, () => ({ loss: model.loss(inputs, targets) }));
+    optimizer.apply(gradients);
+    value.dataSync();
+    tf.dispose([value, ...gradients.values()]);
+  };
+  const milliseconds = await fastest(repetitions, step, 2);
+  const { total } = await countKernels(step);
+  tf.dispose([inputs, targets]);
+  optimizer.dispose();
+  model.dispose();
+  return { milliseconds, launches: total };
 }
 
 /** int32 [batch, time] tokens drawn from `rng`. */

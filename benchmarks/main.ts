@@ -9,6 +9,7 @@ import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
 import { matmul } from './matmul.ts';
 import { ops } from './ops.ts';
+import { recurrent } from './recurrent.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 
 const benchmarks: Record<string, Benchmark> = {
@@ -17,6 +18,7 @@ const benchmarks: Record<string, Benchmark> = {
   lab1,
   matmul,
   ops,
+  recurrent,
   generate,
 };
 

@@ -33,14 +33,14 @@ with open(tunes, encoding="utf-8") as file:
 index = {character: i for i, character in enumerate(sorted(set(text)))}
 ids = torch.tensor([index[character] for character in text])
 
-table, recurrent = start["embedding.table"], start["lstm.layers.0.forward.recurrentWeight"]
+table, recurrent = start["embedding.table"], start["recurrent.layers.0.forward.recurrentWeight"]
 embedding = torch.nn.Embedding.from_pretrained(table, freeze=False)
 lstm = torch.nn.LSTM(table.shape[1], recurrent.shape[0], batch_first=True)
 output = torch.nn.Linear(recurrent.shape[0], table.shape[0])
 with torch.no_grad():  # both libraries order the gates i, f, g, o; ours has one bias
-    lstm.weight_ih_l0.copy_(start["lstm.layers.0.forward.inputWeight"].T)
+    lstm.weight_ih_l0.copy_(start["recurrent.layers.0.forward.inputWeight"].T)
     lstm.weight_hh_l0.copy_(recurrent.T)
-    lstm.bias_ih_l0.copy_(start["lstm.layers.0.forward.bias"])
+    lstm.bias_ih_l0.copy_(start["recurrent.layers.0.forward.bias"])
     lstm.bias_hh_l0.zero_()
     output.weight.copy_(start["output.weight"].T)
     output.bias.copy_(start["output.bias"])
