@@ -13,9 +13,11 @@ export interface FusedOp {
   readonly inputs: readonly string[];
   /** Which outputs the gradient needs. */
   readonly savedOutputs: readonly boolean[];
+  /** How many of the last outputs are for the gradient alone: nobody else sees them, and they have no gradient. Default 0. */
+  readonly reserved?: number;
   /**
-   * Gradients of the inputs, by name, from the gradients of the outputs, the saved inputs (all, in order) followed by the
-   * saved outputs, and the attributes. Inputs without a gradient (labels, lengths) have no entry.
+   * Gradients of the inputs, by name, from the gradients of the outputs that are not reserved, the saved inputs (all, in order)
+   * followed by the saved outputs, and the attributes. Inputs without a gradient (labels, lengths) have no entry.
    */
   gradient(dOutputs: tf.Tensor[], saved: tf.Tensor[], attributes: tf.NamedAttrMap): Record<string, tf.Tensor>;
 }
@@ -36,7 +38,7 @@ export function runKernel(
 }
 
 /**
- * Runs an op's kernel on the active backend, with its gradient on the tape.
+ * Runs an op's kernel on the active backend, with its gradient on the tape: every output that is not reserved.
  *
  * The gradient is registered with TensorFlow.js at the first call, not at import: packages of models have no side effects.
  */
@@ -48,7 +50,11 @@ export function runFused(
   if (tf.getGradient(op.kernelName) === undefined) registerGradient(op);
   const present: Record<string, tf.Tensor> = {};
   for (const name of op.inputs) present[name] = inputs[name] ?? tf.tensor1d([], 'float32');
-  return runKernel(op.kernelName, present, attributes);
+  const outputs = runKernel(op.kernelName, present, attributes);
+  // This array is the tape's own list of outputs, and TensorFlow.js makes zeros as gradient of each one that nobody used. For the
+  // reserve of a sequence that would be megabytes at every step, and a collection of garbage each time.
+  if (op.reserved) outputs.length -= op.reserved;
+  return outputs;
 }
 
 function registerGradient(op: FusedOp): void {

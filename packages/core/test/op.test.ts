@@ -48,6 +48,35 @@ describe('runFused', () => {
     expect(seen).toEqual([[[2], [0], [2], []]]);
   });
 
+  it('keeps reserved outputs to the gradient, which gets them saved and no gradients of theirs', () => {
+    const given: number[] = [];
+    const reserving: FusedOp = {
+      ...scale,
+      kernelName: 'TestScaleReserving',
+      savedOutputs: [false, true],
+      reserved: 1,
+      gradient(dOutputs, saved) {
+        given.push(dOutputs.length, saved.length, saved.at(-1)!.dataSync()[0]!);
+        return { x: tf.mul(dOutputs[0]!, 3), shift: tf.zerosLike(saved[1]!) };
+      },
+    };
+    const { kernelFunc } = tf.getKernel('TestScale', 'cpu');
+    tf.registerKernel({ kernelName: 'TestScaleReserving', backendName: 'cpu', kernelFunc });
+    const runReserving = (x: tf.Tensor): tf.Tensor[] => tf.tidy(() => runFused(reserving, { x }, { factor: 3 }));
+    try {
+      expect(run(tf.tensor1d([1]))).toHaveLength(2);
+      expect(runReserving(tf.tensor1d([1]))).toHaveLength(1);
+      const x = tf.tensor1d([1, 2]);
+      const gradient = tf.grad(input => tf.sum(runReserving(input)[0]!));
+      expect([...gradient(x).dataSync()]).toEqual([3, 3]);
+      expect(given).toEqual([1, 3, 2]);
+      expectNoLeak(() => gradient(x));
+    } finally {
+      tf.unregisterKernel('TestScaleReserving', 'cpu');
+      tf.unregisterGradient('TestScaleReserving');
+    }
+  });
+
   it('leaks nothing', () => {
     const x = tf.tensor1d([1, 2]);
     expectNoLeak(() => run(x));

@@ -1,5 +1,12 @@
 export type { FigureOptions } from './figure.ts';
 export { type GradientNormPlotOptions, type GradientNormSeries, gradientNormPlot } from './gradient-norm-plot.ts';
 export { type LossCurveOptions, type LossPoint, type LossSeries, lossCurve } from './loss-curve.ts';
+export {
+  type KernelProfile,
+  type Peak,
+  profileStep,
+  profileTable,
+  type StepProfile,
+} from './profile.ts';
 export { smooth } from './smooth.ts';
 export { sparkline } from './sparkline.ts';

@@ -19,6 +19,7 @@ const attentionOp: FusedOp = {
   kernelName: 'OstinatoAttention',
   inputs: ['query', 'key', 'value', 'bias', 'keyLengths'],
   savedOutputs: [true, true],
+  reserved: 1,
   gradient([dOutput], saved, attributes) {
     const names = [...attentionOp.inputs, 'output', 'reserve'];
     const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));

@@ -15,6 +15,7 @@ const gruSequenceOp: FusedOp = {
   kernelName: 'OstinatoGru',
   inputs: ['input', 'inputWeight', 'recurrentWeight', 'bias', 'recurrentBias', 'initialHidden', 'lengths'],
   savedOutputs: [true, false, true],
+  reserved: 1,
   gradient([dOutput, dHidden], saved, attributes) {
     const names = [...gruSequenceOp.inputs, 'output', 'reserve'];
     const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));

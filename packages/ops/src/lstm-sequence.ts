@@ -15,6 +15,7 @@ const lstmSequenceOp: FusedOp = {
   kernelName: 'OstinatoLstm',
   inputs: ['input', 'inputWeight', 'recurrentWeight', 'bias', 'initialHidden', 'initialCell', 'projection', 'lengths'],
   savedOutputs: [true, false, false, true],
+  reserved: 1,
   gradient([dOutput, dHidden, dCell], saved, attributes) {
     const names = [...lstmSequenceOp.inputs, 'output', 'reserve'];
     const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));

@@ -17,6 +17,7 @@ const softmaxCrossEntropyOp: FusedOp = {
   kernelName: 'OstinatoSoftmaxCrossEntropy',
   inputs: ['logits', 'labels', 'classWeights'],
   savedOutputs: [false, true],
+  reserved: 1,
   gradient([dLosses], [logits, labels, classWeights, logSumExp], attributes) {
     const inputs = {
       logits: logits!,

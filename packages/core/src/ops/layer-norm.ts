@@ -9,6 +9,7 @@ const layerNormOp: FusedOp = {
   kernelName: 'OstinatoLayerNorm',
   inputs: ['input', 'gain', 'bias'],
   savedOutputs: [false, true, true],
+  reserved: 2,
   gradient([dOutput], [input, gain, bias, mean, inverseDeviation], attributes) {
     const inputs = {
       input: input!,

@@ -8,6 +8,7 @@ const rmsNormOp: FusedOp = {
   kernelName: 'OstinatoRmsNorm',
   inputs: ['input', 'gain'],
   savedOutputs: [false, true],
+  reserved: 1,
   gradient([dOutput], [input, gain, inverseRms], attributes) {
     const inputs = { input: input!, gain: gain!, inverseRms: inverseRms!, dOutput: dOutput! };
     const [dInput, dGain] = runKernel('OstinatoRmsNormGrad', inputs, attributes);
