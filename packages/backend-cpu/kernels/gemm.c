@@ -28,16 +28,6 @@
 #define PIN(row)
 #endif
 
-// Rows are cut into groups of at most TILE_ROWS, of even height (8 = 4 + 4 rather than 6 + 2).
-struct Groups {
-  int count, height, taller;
-};
-INLINE struct Groups groups_of(int m) {
-  int count = (m + TILE_ROWS - 1) / TILE_ROWS;
-  return (struct Groups){count, count ? m / count : 0, count ? m % count : 0};
-}
-INLINE int group_height(struct Groups g, int index) { return g.height + (index < g.taller); }
-
 // Group of rows, interleaved: packed[k][row]. `rows` is a constant where this is inlined.
 INLINE void pack_group(int rows, const float *a, int a_row, int a_column, float *packed, int depth) {
   for (int k = 0; k < depth; k++, a += a_column, packed += rows)
@@ -49,24 +39,8 @@ INLINE void pack_gathered_group(int rows, const float *const *a, int offset, flo
     for (int i = 0; i < rows; i++) packed[i] = a[i][offset + k];
 }
 
-#if TILE_ROWS == 8
-#define MORE_HEIGHTS(CALL) case 8: CALL(8); break; case 7: CALL(7); break;
-#else
-#define MORE_HEIGHTS(CALL)
-#endif
-#define FOR_HEIGHT(height, CALL) \
-  switch (height) {              \
-    MORE_HEIGHTS(CALL)           \
-    case 6: CALL(6); break;      \
-    case 5: CALL(5); break;      \
-    case 4: CALL(4); break;      \
-    case 3: CALL(3); break;      \
-    case 2: CALL(2); break;      \
-    default: CALL(1); break;     \
-  }
-
 static void pack_left(const float *a, int a_row, int a_column, float *packed, int m, int depth) {
-  struct Groups groups = groups_of(m);
+  struct Groups groups = groups_of(m, TILE_ROWS);
   for (int g = 0; g < groups.count; g++) {
     int height = group_height(groups, g);
 #define CALL(rows) pack_group(rows, a, a_row, a_column, packed, depth)
@@ -149,7 +123,7 @@ INLINE void multiply_tile(int rows, int panels, const float *a, const float *b, 
 
 // Packed block of A (m rows) times packed panels of B (n columns), both `depth` deep.
 static void multiply_block(const float *a, const float *b, float *c, int c_stride, int m, int depth, int n, int accumulate) {
-  struct Groups groups = groups_of(m);
+  struct Groups groups = groups_of(m, TILE_ROWS);
   int j = 0;
   // Few rows leave most accumulators idle: take two panels at once, where the panels are narrow.
   if (m <= 3 && TILE_VECTORS < 4) {
@@ -288,7 +262,7 @@ void multiply_rows(const struct Team *team, const float *const *rows, const stru
     return;
   }
   if (mine.first == mine.last) return;
-  struct Groups groups = groups_of(m);
+  struct Groups groups = groups_of(m, TILE_ROWS);
   const float *packed = weights->packed;
   for (int k0 = 0; k0 < k; k0 += BLOCK_DEPTH) {
     int depth = smaller(BLOCK_DEPTH, k - k0);
