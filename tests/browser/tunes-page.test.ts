@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -6,12 +6,11 @@ import { lossCurve } from '@ostinato/insight';
 import { tunesToHtml } from '@ostinato/tasks/music/node';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumFlags, chromiumMissing, chromiumPath } from './chromium.ts';
 
-const executablePath = process.env['OSTINATO_CHROMIUM'] ?? '/usr/bin/chromium';
-const missing = !existsSync(executablePath);
+const missing = chromiumMissing !== undefined;
 const isRequired = Boolean(process.env['CI']);
-if (missing && !isRequired)
-  console.warn(`tests/browser: skipped, there is no Chromium at ${executablePath} (set OSTINATO_CHROMIUM).`);
+if (missing && !isRequired) console.warn(`tests/browser: skipped, ${chromiumMissing}.`);
 
 const reel = `X:1
 T:Test Reel
@@ -52,10 +51,9 @@ const listenAtTheDestination = `
     return connect.call(this, target, ...rest);
   };
 `;
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
 
 it.runIf(missing && isRequired)('has a Chromium where CI is set', () => {
-  expect.fail(`there is no Chromium at ${executablePath}: install it, or set OSTINATO_CHROMIUM`);
+  expect.fail(chromiumMissing);
 });
 
 describe.skipIf(missing)('the tunes page in Chromium', () => {
@@ -84,8 +82,8 @@ describe.skipIf(missing)('the tunes page in Chromium', () => {
     const file = join(folder, 'tunes.html');
     writeFileSync(file, html);
     browser = await chromium.launch({
-      executablePath,
-      args: [...flags, '--autoplay-policy=no-user-gesture-required'],
+      executablePath: chromiumPath,
+      args: [...chromiumFlags, '--autoplay-policy=no-user-gesture-required'],
     });
     const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, offline: true });
     page = await context.newPage();

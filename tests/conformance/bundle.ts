@@ -1,87 +1,61 @@
-// tfjs-core's specs, the backend and the one tfjs-core that both use, as one script: the specs are ECMAScript modules without
-// file extensions, which only a bundler reads, and a backend registers only with the copy that it imports.
-import { mkdtempSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ResourceError } from '@ostinato/core';
+import { build, type Metafile } from 'esbuild';
+import type { Variant } from './variants.ts';
 
 const require = createRequire(import.meta.url);
-const root = resolve(import.meta.dirname, '../..');
-const core = dirname(require.resolve('@tensorflow/tfjs-core/package.json'));
+const backendFile = new URL('../../packages/backend-cpu/src/native.ts', import.meta.url);
 
-/** Name of every environment, so that a spec is called the same on all backends. */
-const environmentName = 'conformance';
-
-/** Spec files whose path, relative to tfjs-core's `dist`, contains `filter`. */
-export function specFiles(filter: string): string[] {
-  const files = readdirSync(join(core, 'dist'), { encoding: 'utf8', recursive: true });
-  return files.filter(file => file.endsWith('_test.js') && file.includes(filter)).sort();
-}
-
-/** A module of an entry file, so that modules run in the order of their imports. */
-interface Part {
-  readonly name: string;
-  readonly source: string;
-}
-
-function entryParts(backendName: string, files: readonly string[], preparation: string): Part[] {
-  return [
-    {
-      name: 'environment',
-      source: `
-        import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
-        import '@tensorflow/tfjs-core/dist/register_all_gradients';
-        import '@tensorflow/tfjs-backend-cpu';
-        import '@ostinato/backend-cpu';
-        import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
-        ${preparation}
-        setTestEnvs([{ name: '${environmentName}', backendName: '${backendName}', isDataSync: true }]);`,
-    },
-    ...files.map(file => ({ name: file, source: `import '@tensorflow/tfjs-core/dist/${file}';` })),
-  ];
-}
+/** Who runs the bundle. */
+export type Platform = 'node' | 'browser';
 
 /**
- * Writes the specs of `files` for a backend into one script and returns its path.
+ * Spec files and a backend as one script. A bundle, because the specs are modules that plain Node cannot load (imports without
+ * extensions, `require` beside `import`), and because everything in it shares one copy of tfjs-core.
  *
- * @param preparation statements that run before the specs are described
+ * @throws ResourceError when there would be two copies
  */
-export async function bundleSpecs(options: {
-  readonly backendName: string;
-  readonly files: readonly string[];
-  readonly platform: 'node' | 'browser';
-  readonly preparation?: string;
-}): Promise<string> {
-  const { backendName, files, platform, preparation = '' } = options;
-  const outfile = join(mkdtempSync(join(tmpdir(), 'ostinato-conformance-')), 'specs.mjs');
-  const parts = entryParts(backendName, files, preparation);
-  const importRequire = `import { createRequire as requireOf } from 'node:module'; const require = requireOf(${JSON.stringify(import.meta.url)});`;
-  await build({
-    stdin: { contents: parts.map(({ name }) => `import 'part:${name}';`).join('\n'), resolveDir: root },
+export async function bundleSpecs(
+  files: readonly string[],
+  { backend, options }: Pick<Variant, 'backend' | 'options'>,
+  platform: Platform,
+): Promise<string> {
+  const lines = [
+    "const suite = require('./inside/suite.ts');",
+    `suite.useBackend(require(${JSON.stringify(fileURLToPath(backend))}).register, ${JSON.stringify(options)});`,
+    ...files.map(file => `suite.load('${file}', () => require('@tensorflow/tfjs-core/dist/${file}_test.js'));`),
+    'suite.execute();',
+  ];
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: lines.join('\n'), resolveDir: import.meta.dirname },
     bundle: true,
-    format: 'esm',
+    write: false,
+    metafile: true,
     platform,
-    outfile,
-    logLevel: 'error',
-    ignoreAnnotations: true, // tfjs-core declares that importing a spec has no effect
+    format: platform === 'node' ? 'cjs' : 'iife',
     conditions: ['@ostinato/source'],
-    mainFields: ['module', 'main'],
-    alias: { '@tensorflow/tfjs-core': core },
-    external: platform === 'node' ? ['jasmine-core', 'koffi'] : [],
-    banner: platform === 'node' ? { js: importRequire } : {},
-    plugins: [
-      {
-        name: 'parts',
-        setup(builder) {
-          builder.onResolve({ filter: /^part:/ }, ({ path }) => ({ path: path.slice(5), namespace: 'part' }));
-          builder.onLoad({ filter: /.*/, namespace: 'part' }, ({ path }) => ({
-            contents: parts.find(({ name }) => name === path)!.source,
-            resolveDir: import.meta.dirname,
-          }));
-        },
-      },
-    ],
+    mainFields: platform === 'node' ? ['module', 'main'] : ['browser', 'module', 'main'],
+    // tfjs-core asks for jasmine-core without listing it.
+    alias: { 'jasmine-core': dirname(require.resolve('jasmine-core/package.json')) },
+    // Native kernels and what calls them are looked for from the backend's own place, as without a bundle.
+    define: platform === 'node' ? { 'import.meta.url': JSON.stringify(String(backendFile)) } : { global: 'globalThis' },
+    external: ['koffi'],
+    logLevel: 'silent',
   });
-  return outfile;
+  checkOneCore(metafile);
+  return outputFiles[0]!.text;
+}
+
+/** Specs reach into the modules of tfjs-core: a backend on another copy would not be the one that they see. */
+function checkOneCore({ inputs }: Metafile): void {
+  const engines = Object.keys(inputs).filter(input => /\/tfjs-core\/dist\/(engine|tf-core[^/]*)\.js$/.test(input));
+  if (engines.length === 1) return;
+  throw new ResourceError({
+    where: 'conformance',
+    rule: 'specs and backend must share one copy of tfjs-core',
+    expected: 'one engine in the bundle',
+    got: engines.join(', '),
+  });
 }
