@@ -147,7 +147,13 @@ export function profileTable(
   checkNumber('profileTable', 'rows', rows, { integer: true, min: 1 });
   const share = (part: number): string => `${((100 * part) / milliseconds).toFixed(1)} %`;
   const line = (...cells: string[]): string =>
-    [cells[0]!.padEnd(26), ...cells.slice(1).map(cell => cell.padStart(13))].join('').trimEnd();
+    [
+      cells[0]!.padEnd(32),
+      ...cells.slice(1, 4).map(cell => cell.padStart(9)),
+      ...cells.slice(4).map(cell => cell.padStart(16)),
+    ]
+      .join('')
+      .trimEnd();
   const ofPeak = (rate: number, highest: number | undefined): string =>
     highest === undefined ? '' : `${((100 * rate) / highest).toFixed(0)} %`;
   const rates = ({ milliseconds: time, operations, bytes }: KernelProfile): string[] => {
