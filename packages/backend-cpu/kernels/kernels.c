@@ -9,4 +9,5 @@
 #include "lstm.c"
 #include "normalization.c"
 #include "optimizer.c"
+#include "peak.c"
 #include "rnn.c"

@@ -10,5 +10,6 @@ register();
 
 export { OstinatoCpuBackend } from './backend.ts';
 export { MemoryLimitError } from './memory.ts';
+export { measurePeak, type Peak } from './peak.ts';
 export { kernelInfo, register } from './register.ts';
 export type { KernelInfo } from './wasm.ts';

@@ -47,4 +47,7 @@ export interface Kernels {
   permute(x: Address, out: Address, plan: Address, rank: number, width: number): void;
   softmax(logits: Address, out: Address, rows: number, classes: number): void;
   adam(gradient: Address, firstMoment: Address, secondMoment: Address, parameter: Address, update: Address, newFirst: Address, newSecond: Address, size: number, learningRate: number, beta1: number, beta2: number, epsilon: number, weightDecay: number, firstCorrection: number, secondCorrection: number): void;
+  peak_operations(): number;
+  peak_multiply_add(out: Address, rounds: number, thread: number, threads: number, shared: Address): void;
+  peak_copy(from: Address, to: Address, size: number, thread: number, threads: number, shared: Address): void;
 }

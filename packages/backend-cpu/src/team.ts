@@ -9,7 +9,10 @@ import type { KernelMemory } from './memory.ts';
 import type { ReopenKernels } from './wasm.ts';
 
 /** Kernels that take `thread`, `threads` and the team's shared integers as their last arguments. */
-export type TeamKernel = 'gemm' | `${'attention' | 'lstm' | 'rnn' | 'gru'}_${'forward' | 'backward'}`;
+export type TeamKernel =
+  | 'gemm'
+  | `peak_${'multiply_add' | 'copy'}`
+  | `${'attention' | 'lstm' | 'rnn' | 'gru'}_${'forward' | 'backward'}`;
 
 type WithoutThread<Arguments extends unknown[]> = Arguments extends [
   ...infer Rest,

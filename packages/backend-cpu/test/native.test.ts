@@ -191,6 +191,23 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     });
   });
 
+  it('the loops that measure the peak', () => {
+    const { kernelMemory, kernels, team } = native;
+    const [sums, from, to] = [16, 8192, 8192].map(floats => kernelMemory.allocate(4 * floats)) as [
+      number,
+      number,
+      number,
+    ];
+    const floats = (address: number, size: number) => new Float32Array(kernelMemory.buffer, address, size);
+    floats(sums, 1)[0] = 0.5;
+    floats(from, 8192).set(Float32Array.from({ length: 8192 }, (_, i) => i));
+    team.run('peak_multiply_add', 1, [sums, 100]);
+    team.run('peak_copy', 1, [from, to, 8192]);
+    expect(floats(sums, 1)[0]).toBe(kernels.peak_operations() / 2); // every lane tends to 1
+    expect([...floats(to, 8192)]).toEqual([...floats(from, 8192)]);
+    for (const address of [sums, from, to]) kernelMemory.release(address);
+  });
+
   it('dropout and random words, bit for bit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.constantFrom(0, 0.1, 0.5, 0.97), (length, rate) => {
