@@ -2,7 +2,9 @@ import '@tensorflow/tfjs-backend-wasm';
 import { kernelInfo } from '@ostinato/backend-cpu';
 import { Rng } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { jaxMatmul } from './peers/jax-js.ts';
 import { pytorch } from './peers/pytorch.ts';
+import { hasTfjsNode } from './peers/tfjs-node.ts';
 import { type Benchmark, type Figures, fastestWithin } from './report.ts';
 
 /** A product [batch, m, k]·[batch, k, n]; the letters of `form` say which factor is stored transposed. */
@@ -47,7 +49,7 @@ async function milliseconds(backend: string, { batch, m, k, n, form }: Product, 
   return best;
 }
 
-/** Matrix products of the sizes that sequence models have, in GFLOP/s, against stock wasm and PyTorch. */
+/** Matrix products of the sizes that sequence models have, in GFLOP/s, against stock wasm, tfjs-node if installed, jax-js and PyTorch. */
 export const matmul: Benchmark = async (report, { quick }) => {
   await tf.setBackend('ostinato-cpu');
   const info = kernelInfo();
@@ -68,15 +70,21 @@ export const matmul: Benchmark = async (report, { quick }) => {
     })),
   );
   if ('skipped' in peer) report(peer.skipped);
+  const tfjsNode = await hasTfjsNode();
+  if (!tfjsNode) report('no tfjs-node: @tensorflow/tfjs-node is not installed');
   for (const [i, product] of list.entries()) {
     const { name, batch, m, k, n } = product;
     const operations = 2 * batch * m * k * n;
     const wasm = await milliseconds('wasm', product, 300);
+    const jax = await jaxMatmul(product, 300);
+    const node = tfjsNode ? await milliseconds('tensorflow', product, 300) : null;
     const gigaflops = (time: number): number => operations / time / 1e6;
     const torch = 'skipped' in peer ? null : peer.milliseconds[i]!;
     const entry = {
       gigaflops: gigaflops(ours[i]!),
       stockWasmGigaflops: gigaflops(wasm),
+      jaxJsGigaflops: gigaflops(jax),
+      tfjsNodeGigaflops: node === null ? null : gigaflops(node),
       pytorchGigaflops: torch === null ? null : gigaflops(torch),
       timesStockWasm: wasm / ours[i]!,
       timesPytorch: torch === null ? null : torch / ours[i]!,
@@ -84,7 +92,7 @@ export const matmul: Benchmark = async (report, { quick }) => {
     figures[name] = entry;
     const beside = torch === null ? '' : `, PyTorch ${gigaflops(torch).toFixed(1)}`;
     report(
-      `${name}: ${entry.gigaflops.toFixed(1)} GFLOP/s (stock wasm ${entry.stockWasmGigaflops.toFixed(1)}${beside})`,
+      `${name}: ${entry.gigaflops.toFixed(1)} GFLOP/s (stock wasm ${entry.stockWasmGigaflops.toFixed(1)}, jax-js ${entry.jaxJsGigaflops.toFixed(1)}${beside})`,
     );
   }
   return figures;
