@@ -33,9 +33,11 @@ if (!benchmark) {
   process.exit(2);
 }
 const report: Report = line => (options.json ? console.error(line) : console.log(line));
+const settings = ['OSTINATO_NATIVE', 'OSTINATO_THREADS'].filter(variable => process.env[variable] !== undefined);
+const words = [...settings.map(variable => `${variable}=${process.env[variable]}`), 'pnpm bench', name];
 const figures: Figures = {
   benchmark: name,
-  command: `pnpm bench ${[name, options.quick ? '--quick' : ''].filter(Boolean).join(' ')}`,
+  command: [...words, ...(options.quick ? ['--quick'] : [])].join(' '),
   machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`,
   node: process.version,
   ...(await benchmark(report, { quick: options.quick })),
