@@ -44,5 +44,5 @@ it('lists the approximations', () => {
     "gelu: unknown approximate, expected 'none' | 'tanh', got 'sigmoid'.",
   );
   expect(() => gelu(tf.zeros([1], 'int32'))).toThrow('gelu: input must have dtype float32, got int32.');
-    expect(() => gelu({ input: tf.zeros([1]) } as never)).toThrow('gelu: input must be a tensor');
+  expect(() => gelu({ input: tf.zeros([1]) } as never)).toThrow('gelu: input must be a tensor');
 });
