@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 export const root: string = resolve(import.meta.dirname, '../..');
 
@@ -30,16 +30,42 @@ export function publishedPackages(): PublishedPackage[] {
   );
 }
 
-/** Packs all packages as a release would; returns the tarballs' paths by the packages' names. */
-export function packAll(destination: string): Map<string, string> {
-  const filters = ['--filter', './packages/*', '--filter', './apps/*'];
-  const printed = execFileSync(
-    'npx',
-    ['-y', 'pnpm@10.34.9', '-r', ...filters, 'pack', '--json', '--pack-destination', destination],
-    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+/** Runs a program in `cwd`; when it fails, the error shows what it printed. */
+export function run(command: string, args: readonly string[], cwd: string): string {
+  // The workspace's programs are started with NODE_PATH, which would let a stranger's project find the workspace's packages.
+  const { NODE_PATH: _, ...env } = process.env;
+  try {
+    return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${basename(command)} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
+  }
+}
+
+/** A program that the workspace brings. */
+export const tool = (name: string): string => join(root, 'node_modules/.bin', name);
+
+/** The version of a package that the workspace's catalog names. */
+export function pinned(name: string): string {
+  const versions = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8');
+  return versions.match(new RegExp(`^  '?${name}'?: (.*)$`, 'm'))![1]!;
+}
+
+/** Packs packages, all unless `filters` says otherwise, as a release would; the tarballs' paths by the packages' names. */
+export function pack(
+  destination: string,
+  filters: readonly string[] = ['./packages/*', './apps/*'],
+): Map<string, string> {
+  const command = ['-y', 'pnpm@10.34.9', '-r', ...filters.flatMap(filter => ['--filter', filter])];
+  const printed = run('npx', [...command, 'pack', '--json', '--pack-destination', destination], root);
   const packed = JSON.parse(printed) as { name: string; filename: string }[];
   return new Map(packed.map(({ name, filename }) => [name, filename]));
+}
+
+/** Packs the native kernels for this machine; undefined where there is no compiler. */
+export function packNative(destination: string): string | undefined {
+  const script = join(root, 'packages/backend-cpu/scripts/pack-native.ts');
+  return run(tool('tsx'), [script, destination], root).trim() || undefined;
 }
 
 /** The fenced blocks of one language in a Markdown text. */

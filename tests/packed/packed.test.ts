@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { codeBlocks, importedPackages, packAll, publishedPackages, root } from './packages.ts';
+import { codeBlocks, importedPackages, pack, pinned, publishedPackages, root, run, tool } from './packages.ts';
 
 const packages = publishedPackages();
 const folder = mkdtempSync(join(tmpdir(), 'ostinato-packed-'));
@@ -23,23 +22,9 @@ const examples: Example[] = [
   ...examplesIn('root', readFileSync(join(root, 'README.md'), 'utf8')),
 ];
 
-/** Runs a program in `cwd`; when it fails, the error shows what it printed. */
-function run(command: string, args: readonly string[], cwd: string): string {
-  try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${basename(command)} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
-  }
-}
-
-const tool = (name: string): string => join(root, 'node_modules/.bin', name);
-
 beforeAll(() => {
   mkdirSync(project);
-  tarballs = packAll(folder);
-  const versions = readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8');
-  const pinned = (name: string): string => versions.match(new RegExp(`^  '?${name}'?: (.*)$`, 'm'))![1]!;
+  tarballs = pack(folder);
   const others = ['@tensorflow/tfjs', '@tensorflow/tfjs-core', '@types/node'];
   const dependencies = Object.fromEntries([
     ...[...tarballs].map(([name, file]) => [name, `file:${file}`]),

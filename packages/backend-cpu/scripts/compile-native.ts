@@ -25,6 +25,7 @@ export const zigTargets: Readonly<Record<string, string>> = {
   'darwin-x64': 'x86_64-macos',
   'darwin-arm64': 'aarch64-macos',
   'win32-x64': 'x86_64-windows-gnu',
+  'win32-arm64': 'aarch64-windows-gnu',
 };
 
 /** The target of this machine. */
@@ -107,13 +108,16 @@ export function compileNative(compilation: Compilation): Record<string, number> 
     const libraries = variants.map(variant => {
       const file = `kernels-${variant}.${extension}`;
       const built = join(work, file);
-      const strip = target.startsWith('linux') && extraFlags.length === 0 ? ['-s'] : [];
+      const strip = extraFlags.length === 0 && (compiler.name === 'zig' || target.startsWith('linux')) ? ['-s'] : [];
       const level = levelFlags(compiler, variant);
+      // Else the library holds the path that it was linked at, and is another one every time.
+      const name = target.startsWith('darwin') ? [`-Wl,-install_name,@rpath/${file}`] : [];
       run(compiler, [
         ...common,
         ...warnings,
         ...level,
         ...strip,
+        ...name,
         '-shared',
         source('kernels.c'),
         processor,

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { LibraryHandle } from 'koffi';
 import { signatures, sourceHash } from './generated/signatures.ts';
 import type { Kernels } from './kernels.ts';
@@ -63,7 +63,18 @@ function baseOf(memory: WebAssembly.Memory, library: LibraryHandle): number {
   return Number(library.func('address_of', 'uintptr_t', ['void *'])(new Uint8Array(memory.buffer)));
 }
 
-/** Functions over addresses in a memory that begins at `base`. `workerSource` of `team.ts` does the same in a worker. */
+/** `bind` as a worker does it: see `NativeReopen`. */
+const openerSource = `
+function openKernels({ native: { data: { koffi, library, signatures, base } } }) {
+  const opened = require(koffi).load(library);
+  return Object.fromEntries(Object.entries(signatures).map(([name, signature]) => {
+    const [result, ...kinds] = signature.split(' ');
+    const kernel = opened.func(name, result, kinds.map(kind => (kind === 'address' ? 'uintptr_t' : kind)));
+    return [name, (...values) => kernel(...values.map((value, i) => (kinds[i] === 'address' && value !== 0 ? value + base : value)))];
+  }));
+}`;
+
+/** Functions over addresses in a memory that begins at `base`. */
 function bind(library: LibraryHandle, base: number): Kernels {
   const entries = Object.entries(signatures).map(([name, signature]) => {
     const [result, ...kinds] = signature.split(' ') as [string, ...string[]];
@@ -113,22 +124,25 @@ function loadFrom(folder: string, require: NodeJS.Require, memory: WebAssembly.M
     }
     const reason = `native code for ${variant.name}, compiled by ${compiler}`;
     const base = baseOf(memory, library);
-    const reopen = { koffi: require.resolve('koffi'), library: path, signatures, base };
+    const reopen = { source: openerSource, data: { koffi: require.resolve('koffi'), library: path, signatures, base } };
     return { kernels: bind(library, base), level: variant.level, reason, reopen };
   }
   throw new Refusal(`this processor or system lacks ${unsuited.join(' and ')}`);
 }
 
-/** Folders that may hold libraries for this machine: a package of the release, what `pnpm native` has built. */
+/** This file's place; the program's where a bundler has made a CommonJS file of both. */
+const here: string | URL = import.meta.url ?? pathToFileURL(process.argv[1] ?? '.');
+
+/** Folders that may hold libraries for this machine: in a clone what `pnpm native` has built, else a package of the release. */
 function foldersOf(require: NodeJS.Require): string[] {
   const target = `${process.platform}-${process.arch}`;
-  const folders = [fileURLToPath(new URL(`../native/${target}`, import.meta.url))];
+  const built = fileURLToPath(new URL(`../native/${target}`, here));
+  if (existsSync(join(built, 'manifest.json'))) return [built];
   try {
-    folders.unshift(dirname(require.resolve(`@ostinato/kernels-${target}/manifest.json`)));
+    return [dirname(require.resolve(`@ostinato/kernels-${target}/manifest.json`))];
   } catch {
-    // Not installed.
+    return []; // Not installed.
   }
-  return folders.filter(folder => existsSync(folder));
 }
 
 /**
@@ -141,7 +155,7 @@ export function loadNativeKernels(memory: WebAssembly.Memory): NativeOutcome {
   if (!(memory.buffer instanceof SharedArrayBuffer)) return { refused: 'native code needs shared memory' };
   const refusals: string[] = [];
   try {
-    const require = createRequire(import.meta.url);
+    const require = createRequire(here);
     for (const folder of wanted ? [wanted] : foldersOf(require)) {
       try {
         return loadFrom(folder, require, memory);
@@ -150,9 +164,9 @@ export function loadNativeKernels(memory: WebAssembly.Memory): NativeOutcome {
       }
     }
   } catch (error) {
-    refusals.push(firstLine(error)); // bundled into a file that does not know its place
+    refusals.push(firstLine(error));
   }
   const target = `${process.platform}-${process.arch}`;
-  const none = `no native code for ${target}: @ostinato/kernels-${target} is not installed, and \`pnpm native\` has not built it`;
+  const none = `no native code for ${target}: @ostinato/kernels-${target} is not installed, and in a clone \`pnpm native\` has not built it`;
   return { refused: refusals.length > 0 ? refusals.join('; ') : none };
 }

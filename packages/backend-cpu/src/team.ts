@@ -50,26 +50,21 @@ const spinsBeforeSleep = 20_000;
 /** The most threads of a team. */
 export const mostThreads: number = 2 ** threadBits - 1;
 
-/**
- * What a worker runs, as text: it needs no file that a bundler would have to find. `serve` answers jobs until it is told to
- * stop.
- */
-const workerSource = `
-function openNative({ koffi, library, signatures, base }) {
-  const opened = require(koffi).load(library);
-  return Object.fromEntries(Object.entries(signatures).map(([name, signature]) => {
-    const [result, ...kinds] = signature.split(' ');
-    const kernel = opened.func(name, result, kinds.map(kind => (kind === 'address' ? 'uintptr_t' : kind)));
-    return [name, (...values) => kernel(...values.map((value, i) => (kinds[i] === 'address' && value !== 0 ? value + base : value)))];
-  }));
-}
-function openModule(module, memory, stack) {
+/** How a worker opens the WebAssembly kernels; native code brings an `openKernels` of its own. */
+const openerSource = `
+function openKernels({ module }, memory, stack) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   exports.__stack_pointer.value = stack;
   return exports;
-}
+}`;
+
+/**
+ * What a worker runs after that, as text: it needs no file that a bundler would have to find. `serve` answers jobs until it is
+ * told to stop.
+ */
+const workerSource = `
 function serve({ reopen, memory, block, stack, names, place, argumentsAt, mostArguments, threadBits, stopped, spins }) {
-  const kernels = reopen.native ? openNative(reopen.native) : openModule(reopen.module, memory, stack);
+  const kernels = openKernels(reopen, memory, stack);
   const integers = new Int32Array(memory.buffer, block, 128);
   const values = new Float64Array(memory.buffer, block + argumentsAt, mostArguments);
   let seen = Atomics.load(integers, place.job);
@@ -119,16 +114,17 @@ export function availableThreads(): number {
 }
 
 /** Starts a worker; `lost` is called when it ends, also when it cannot start. */
-function startThread(data: Record<string, unknown>, lost: () => void): Thread {
+function startThread(data: { reopen: ReopenKernels } & Record<string, unknown>, lost: () => void): Thread {
+  const source = `${data.reopen.native?.source ?? openerSource}${workerSource}`;
   const threads = nodeModule<{ Worker: new (source: string, options: object) => NodeWorker }>('node:worker_threads');
   if (threads !== undefined) {
-    const worker = new threads.Worker(workerSource, { eval: true, workerData: data, execArgv: [] });
+    const worker = new threads.Worker(source, { eval: true, workerData: data, execArgv: [] });
     worker.on('exit', lost);
     worker.on('error', lost);
     worker.unref();
     return worker;
   }
-  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const worker = new Worker(url);
   worker.onerror = lost;
   worker.postMessage(data);

@@ -142,6 +142,10 @@ function both(body: () => tf.Tensor[], tolerance?: { absolute?: number; relative
 const size = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1, 2, 3, 15, 16, 17, 31, 33, 63, 64, 65));
 const few = fc.integer({ min: 1, max: 9 });
 
+it.runIf(process.env['OSTINATO_EXPECT_NATIVE'])('has native kernels where a release says so', () => {
+  expect(isNative || native.info.reason.includes('this processor or system lacks'), native.info.reason).toBe(true);
+});
+
 describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${native.info.reason}`, () => {
   it('matrix products of every form, nothing and one included', () => {
     const upToLarge = fc.oneof(size, fc.constantFrom(0, 1, 97, 130));
