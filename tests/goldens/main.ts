@@ -12,6 +12,7 @@ import { runDecodingCase } from './cases/decoding.ts';
 import { runKerasLayerCase, runLayersCase } from './cases/layers.ts';
 import { runLossesCase } from './cases/losses.ts';
 import { runOptimCase } from './cases/optim.ts';
+import { runPositionsCase } from './cases/positions.ts';
 import { runRecurrentCase } from './cases/recurrent.ts';
 import { runSchedulesCase } from './cases/schedules.ts';
 import type { CaseResult, Comparison, Golden } from './golden.ts';
@@ -29,7 +30,7 @@ const runners: Record<string, Runner> = {
   decoding: runDecodingCase,
   attention: runAttentionCase,
   transformer: () => ({ skipped: 'transformer' }),
-  positions: () => ({ skipped: 'positions' }),
+  positions: runPositionsCase,
   metrics: () => ({ skipped: 'metrics of text' }),
   safetensors: () => ({ skipped: 'models of other libraries' }),
 };
