@@ -15,6 +15,7 @@ import { runOptimCase } from './cases/optim.ts';
 import { runPositionsCase } from './cases/positions.ts';
 import { runRecurrentCase } from './cases/recurrent.ts';
 import { runSchedulesCase } from './cases/schedules.ts';
+import { runTransformerCase } from './cases/transformer.ts';
 import type { CaseResult, Comparison, Golden } from './golden.ts';
 
 type Runner = (golden: Golden) => CaseResult | Promise<CaseResult>;
@@ -29,7 +30,7 @@ const runners: Record<string, Runner> = {
   bptt: golden => (golden.name.includes('lm_document_reset') ? runRecurrentCase(golden) : runBpttCase(golden)),
   decoding: runDecodingCase,
   attention: runAttentionCase,
-  transformer: () => ({ skipped: 'transformer' }),
+  transformer: runTransformerCase,
   positions: runPositionsCase,
   metrics: () => ({ skipped: 'metrics of text' }),
   safetensors: () => ({ skipped: 'models of other libraries' }),
@@ -38,7 +39,7 @@ const runners: Record<string, Runner> = {
 function runKerasCase(golden: Golden): CaseResult {
   const name = golden.name.split('/').at(-1)!;
   if (name === 'gelu' || name === 'layer_norm') return runKerasLayerCase(golden);
-  if (name === 'multi_head_attention') return { skipped: 'attention' };
+  if (name === 'multi_head_attention') return runAttentionCase(golden);
   return runRecurrentCase(golden);
 }
 

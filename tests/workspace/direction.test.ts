@@ -16,10 +16,22 @@ const allowed: Record<string, readonly string[]> = {
   insight: ['core'],
   recurrent: ['core', 'ops'],
   embeddings: ['core', 'ops'],
+  attention: ['core', 'ops', 'embeddings'],
   training: ['core', 'ops', 'weights'],
   'backend-cpu': ['core', 'ops'],
   backend: ['core', 'backend-cpu'],
-  tasks: ['core', 'ops', 'recurrent', 'embeddings', 'training', 'decoding', 'data', 'tokenizers', 'weights'],
+  tasks: [
+    'core',
+    'ops',
+    'recurrent',
+    'embeddings',
+    'attention',
+    'training',
+    'decoding',
+    'data',
+    'tokenizers',
+    'weights',
+  ],
 };
 
 const packages = readdirSync(join(root, 'packages'));

@@ -54,7 +54,11 @@ export function alibiBias({ numHeads, queryTime, keyTime = queryTime, offset }: 
 /** Checks the times of queries and keys; returns the position of the first query. */
 export function checkedOffset(
   where: string,
-  { queryTime, keyTime, offset = keyTime - queryTime }: { queryTime: number; keyTime: number; offset?: number | undefined },
+  {
+    queryTime,
+    keyTime,
+    offset = keyTime - queryTime,
+  }: { queryTime: number; keyTime: number; offset?: number | undefined },
 ): number {
   checkNumber(where, 'queryTime', queryTime, { integer: true, min: 1 });
   checkNumber(where, 'keyTime', keyTime, { integer: true, min: 1 });

@@ -33,6 +33,7 @@ export function range(offset: number, time: number): number[] {
 export function waves(positions: readonly number[], frequencies: readonly number[], wave: 'sin' | 'cos'): tf.Tensor2D {
   const values = new Float32Array(positions.length * frequencies.length);
   let next = 0;
-  for (const position of positions) for (const frequency of frequencies) values[next++] = Math[wave](position * frequency);
+  for (const position of positions)
+    for (const frequency of frequencies) values[next++] = Math[wave](position * frequency);
   return tf.tensor2d(values, [positions.length, frequencies.length]);
 }

@@ -58,7 +58,7 @@ export function rotary(input: tf.Tensor, options: RotaryCallOptions = {}): tf.Te
     const wave = (name: 'sin' | 'cos'): tf.Tensor => {
       if (!positions) return tf.reshape(waves(range(offset, time), frequencies, name), broadcast);
       const angles = tf.mul(tf.reshape(tf.cast(positions, 'float32'), [-1, 1]), tf.tensor1d(frequencies));
-      return tf.reshape(tf[name](angles), broadcast);
+      return tf.reshape(name === 'sin' ? tf.sin(angles) : tf.cos(angles), broadcast);
     };
     const turn = tf.customGrad((...args: unknown[]) => {
       const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];

@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  checkChoice,
   checkNumber,
   checkShape,
   type DropoutOptions,
@@ -31,7 +32,7 @@ const attentionOp: FusedOp = {
 
 /** Arguments of `scaledDotProductAttention`. */
 export interface ScaledDotProductAttentionArguments {
-  /** Q, float32 [B, Hq, Tq, D]. */
+  /** Q, float32 [B, Hq, Tq, D]; with `layout: 'BTHD'` all three have heads and time the other way round. */
   readonly query: tf.Tensor;
   /** K, float32 [B, Hk, Tk, D]; Hk divides Hq, and query head h reads key head ⌊h Hk / Hq⌋. */
   readonly key: tf.Tensor;
@@ -58,6 +59,12 @@ export interface ScaledDotProductAttentionOptions {
    * `is_causal` of PyTorch.
    */
   readonly causalOffset?: number | undefined;
+  /**
+   * `'BHTD'`: heads before time, as above and as in PyTorch; `'BTHD'`: query [B, Tq, Hq, D], key [B, Tk, Hk, D], value [B, Tk, Hk, Dv]
+   * and output [B, Tq, Hq, Dv], which are what projections make without a transposition. Bias and weights stay [B, Hq, Tq, Tk].
+   * Default `'BHTD'`.
+   */
+  readonly layout?: 'BHTD' | 'BTHD' | undefined;
   /** Dropout on the weights: the mask is that of `dropout` for all weights [B, Hq, Tq, Tk]. Default: none. */
   readonly dropout?: DropoutOptions | undefined;
 }
@@ -87,7 +94,7 @@ export interface WeightedAttention {
  * Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1; heads in groups that share keys and values: Ainslie et al. 2023,
  * arXiv:2305.13245.
  *
- * @returns float32 [B, Hq, Tq, Dv]
+ * @returns float32 [B, Hq, Tq, Dv], or [B, Tq, Hq, Dv] with `layout: 'BTHD'`
  * @throws ShapeError when shapes or dtypes do not fit; ArgumentError when an option or a length is out of range, or causalOffset is
  * missing where Tq ≠ Tk. Lengths are read back for that on engines whose values lie in main memory; on a GPU they are trusted.
  */
@@ -104,7 +111,9 @@ export function scaledDotProductAttention(
   attention: ScaledDotProductAttentionArguments,
   options: ScaledDotProductAttentionOptions & { readonly returnWeights?: true | undefined } = {},
 ): tf.Tensor | WeightedAttention {
-  const { returnWeights = false, dropout: drop } = options;
+  const { returnWeights = false, dropout: drop, layout = 'BHTD' } = options;
+  checkChoice('scaledDotProductAttention', 'layout', layout, ['BHTD', 'BTHD']);
+  if (layout === 'BTHD') return timeFirst(attention, options);
   checkAttention(attention, options);
   const { query, key, bias } = attention;
   const [queryTime, width] = query.shape.slice(2) as [number, number];
@@ -124,6 +133,33 @@ export function scaledDotProductAttention(
     const { output, weights } = reference({ ...attention, bias: whole }, { scale, causal, offset, drop });
     return returnWeights ? { output, weights } : output;
   });
+}
+
+/** Heads and time swapped, before and after. */
+function timeFirst(
+  attention: ScaledDotProductAttentionArguments,
+  {
+    returnWeights,
+    layout: _,
+    ...options
+  }: ScaledDotProductAttentionOptions & { readonly returnWeights?: true | undefined },
+): tf.Tensor | WeightedAttention {
+  const where = 'scaledDotProductAttention';
+  const { query, key, value } = attention;
+  for (const [name, tensor] of Object.entries({ query, key, value })) {
+    checkShape(where, name, tensor, { batch: null, time: null, heads: null, width: null }, 'float32');
+  }
+  return tf.tidy(() => {
+    const swapped = { ...attention, query: swap(query), key: swap(key), value: swap(value) };
+    if (!returnWeights) return swap(scaledDotProductAttention(swapped, options));
+    const { output, weights } = scaledDotProductAttention(swapped, { ...options, returnWeights });
+    return { output: swap(output), weights };
+  });
+}
+
+/** [B, T, H, D] ↔ [B, H, T, D] */
+function swap(tensor: tf.Tensor): tf.Tensor {
+  return tf.transpose(tensor, [0, 2, 1, 3]);
 }
 
 function checkAttention(

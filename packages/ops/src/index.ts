@@ -16,10 +16,18 @@ export {
   type WeightedAttention,
   type WithWeights,
 } from './attention.ts';
+export {
+  type AttentionCache,
+  type CachedAttentionArguments,
+  type CachedAttentionOptions,
+  type CachedAttentionResult,
+  cachedAttention,
+} from './cached-attention.ts';
 export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLookup } from './embedding-lookup.ts';
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
+export { type PackedAttentionArguments, type PackedAttentionOptions, packedAttention } from './packed-attention.ts';
 export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
 export { type AllStates, checkLengths, type LastState, type SequenceOptions, type SequenceSizes } from './sequence.ts';
 export { silu } from './silu.ts';

@@ -49,5 +49,7 @@ function runRotary(golden: Golden, config: Config): CaseResult {
   const byPositions = compareWithGradients(golden, ({ x, positions }) => ({
     output: rotary(x!, { ...options, positions }),
   }));
-  return { differences: [byOffset, byPositions].flatMap(result => ('differences' in result ? result.differences : [])) };
+  return {
+    differences: [byOffset, byPositions].flatMap(result => ('differences' in result ? result.differences : [])),
+  };
 }

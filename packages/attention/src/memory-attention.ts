@@ -1,0 +1,71 @@
+import { checkShape, type Module } from '@ostinato/core';
+import { scaledDotProductAttention } from '@ostinato/ops';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Lengths, readLengths } from './mask.ts';
+
+/** What attention to a memory returns. */
+export interface ContextResult {
+  /** c = Σ weights · memory, float32 [batch, queries, memorySize]. */
+  readonly context: tf.Tensor;
+  /** float32 [batch, queries, source]: rows sum to 1, or to 0 where no step of the memory counts. */
+  readonly weights: tf.Tensor;
+}
+
+/** Options of attention to a memory. */
+export interface MemoryAttentionCallOptions {
+  /** How many steps of each memory count (right padding). Default: all. */
+  readonly lengths?: Lengths | undefined;
+}
+
+/** A memory and what its queries are compared with. */
+export interface AttendedMemory {
+  /** float32 [batch, source, memorySize] */
+  readonly memory: tf.Tensor;
+  /** What `project` returned for it. */
+  readonly keys: tf.Tensor;
+}
+
+/** Attention of a recurrent decoder to the states of an encoder: additive or multiplicative. */
+export interface MemoryAttention extends Module {
+  readonly querySize: number;
+  readonly memorySize: number;
+  /** What queries are compared with, the same at every step: float32 [batch, source, ·] of a memory [batch, source, memorySize]. */
+  project(memory: tf.Tensor): tf.Tensor;
+  /** For queries float32 [batch, queries, querySize]. */
+  attend(query: tf.Tensor, attended: AttendedMemory, options?: MemoryAttentionCallOptions): ContextResult;
+}
+
+/** Checks query and memory. */
+export function checkMemory(
+  where: string,
+  query: tf.Tensor,
+  memory: tf.Tensor,
+  { querySize, memorySize }: { querySize: number; memorySize: number },
+): void {
+  checkShape(where, 'memory', memory, { batch: null, source: null, memorySize }, 'float32');
+  checkShape(where, 'query', query, { batch: memory.shape[0]!, queries: null, querySize }, 'float32');
+}
+
+/** softmax(scores) memory, over the steps that count: scores float32 [batch, queries, source]. */
+export function contextOf(
+  where: string,
+  scores: tf.Tensor,
+  memory: tf.Tensor,
+  { lengths }: MemoryAttentionCallOptions,
+): ContextResult {
+  const [batch, queries, source] = scores.shape as [number, number, number];
+  // Attention of one head whose products are all zero: the scores are its bias.
+  const { output, weights } = scaledDotProductAttention(
+    {
+      ...{
+        query: tf.zeros([batch, 1, queries, 1]),
+        key: tf.zeros([batch, 1, source, 1]),
+        value: tf.expandDims(memory, 1),
+      },
+      bias: tf.expandDims(scores, 1),
+      keyLengths: readLengths(where, 'lengths', lengths, batch),
+    },
+    { returnWeights: true },
+  );
+  return { context: tf.squeeze(output, [1]), weights: tf.squeeze(weights, [1]) };
+}

@@ -1,0 +1,140 @@
+import { checkShape, type Linear, type RMSNorm } from '@ostinato/core';
+import { type AttentionCache, cachedAttention, packedAttention } from '@ostinato/ops';
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  type AttentionCallOptions,
+  type AttentionResult,
+  attendHeads,
+  type HeadOptions,
+  Heads,
+  type HeadTensors,
+  splitHeads,
+  turned,
+  weightDropout,
+} from './heads.ts';
+import { resolveMask } from './mask.ts';
+import { tidy } from './tidy.ts';
+
+/** Options of `step`. */
+export interface CachedStepOptions {
+  /** How many steps each row has in the cache, int32 [batch]. */
+  readonly lengths: tf.Tensor;
+  /** Added to the scaled scores: float32, broadcastable to [batch, heads, time, maximumTime]. */
+  readonly bias?: tf.Tensor | undefined;
+  /** A step attends to the last so many, itself among them. Default: all. */
+  readonly window?: number | undefined;
+}
+
+/**
+ * Multi-head attention of a sequence to itself. Queries, keys and values come from one product, in this order side by side:
+ * `queryKeyValue.weight` is float32 [size, (numHeads + 2 numKeyHeads) K], PyTorch's `in_proj_weight` transposed.
+ *
+ *     [Q K V] = x W      headᵢ = softmax(scale · Qᵢ Kᵢᵀ + bias) Vᵢ      output = [head₁ … headₙ] W
+ *
+ * Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
+ */
+export class SelfAttention extends Heads {
+  readonly queryKeyValue: Linear;
+  readonly output: Linear;
+  readonly queryNorm: RMSNorm | null;
+  readonly keyNorm: RMSNorm | null;
+
+  /** @throws ArgumentError when a size is not a positive integer, or heads do not divide */
+  constructor(options: HeadOptions) {
+    super('SelfAttention', options);
+    const width = (this.numHeads + 2 * this.numKeyHeads) * this.headSize;
+    this.queryKeyValue = this.projection(options, 'queryKeyValue', this.size, width);
+    this.output = this.outputProjection(options);
+    this.queryNorm = this.norm(options);
+    this.keyNorm = this.norm(options);
+  }
+
+  /**
+   * @param input float32 [batch, time, size]
+   * @returns float32 [batch, time, size]
+   * @throws ShapeError when the input or a mask does not fit; ArgumentError when training with dropout lacks an rng
+   */
+  call(input: tf.Tensor, options: AttentionCallOptions = {}): tf.Tensor {
+    const where = 'SelfAttention.call';
+    return tidy(() => {
+      if (this.#changesHeads) return this.#run(input, options, false).output;
+      const packed = this.#packed(where, input);
+      const [batch, time] = packed.shape as [number, number, number];
+      const { bias, keyLengths, ...mask } = resolveMask(where, options, { batch, queryTime: time, keyTime: time });
+      const how = { scale: this.scale, ...mask, dropout: weightDropout(where, this.dropout, options) };
+      const heads = { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads };
+      return this.output.call(packedAttention({ packed, bias, keyLengths }, { ...heads, ...how }));
+    });
+  }
+
+  /** What `call` returns, and the weights. They take batch · heads · time² numbers. */
+  withWeights(input: tf.Tensor, options: AttentionCallOptions = {}): AttentionResult {
+    return tidy(() => this.#run(input, options, true) as AttentionResult);
+  }
+
+  /** A cache for so many steps, empty. The caller disposes it. */
+  initialCache(batchSize: number, maximumTime: number): AttentionCache {
+    const shape = [batchSize, this.numKeyHeads, maximumTime, this.headSize];
+    return { key: tf.zeros(shape), value: tf.zeros(shape) };
+  }
+
+  /**
+   * The next steps of every row: they attend to what the cache holds, and to themselves as far as they come earlier.
+   *
+   * @param input float32 [batch, time, size]
+   * @param cache of `initialCache` or of an earlier call
+   * @returns output float32 [batch, time, size] and the cache with these steps; the old cache is still what it was
+   * @throws ShapeError when a tensor does not fit; ArgumentError when the cache is full
+   */
+  step(
+    input: tf.Tensor,
+    cache: AttentionCache,
+    { lengths, bias, window }: CachedStepOptions,
+  ): { readonly output: tf.Tensor; readonly cache: AttentionCache } {
+    return tidy(() => {
+      const packed = this.#packed('SelfAttention.step', input);
+      const time = packed.shape[1]!;
+      const positions = this.rotary ? tf.add(tf.expandDims(lengths, 1), tf.range(0, time, 1, 'int32')) : undefined; // [B, T]
+      const result = cachedAttention(
+        { packed: this.#changesHeads ? this.#merge(this.#heads(packed, { positions })) : packed, cache, lengths, bias },
+        { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads, scale: this.scale, window },
+      );
+      return { output: this.output.call(result.output), cache: result.cache };
+    });
+  }
+
+  get #changesHeads(): boolean {
+    return this.rotary !== null || this.queryNorm !== null;
+  }
+
+  #packed(where: string, input: tf.Tensor): tf.Tensor {
+    checkShape(where, 'input', input, { batch: null, time: null, size: this.size }, 'float32');
+    return this.queryKeyValue.call(input); // [B, T, (Hq + 2 Hk) K]
+  }
+
+  #heads(packed: tf.Tensor, options: Pick<AttentionCallOptions, 'offset' | 'positions'>): HeadTensors {
+    const [queryWidth, keyWidth] = [this.numHeads * this.headSize, this.numKeyHeads * this.headSize];
+    const [q, k, v] = tf.split(packed, [queryWidth, keyWidth, keyWidth], 2) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const [query, key] = [splitHeads(q, this.numHeads), splitHeads(k, this.numKeyHeads)]; // [B, T, H, K]
+    return {
+      query: turned(this.queryNorm ? this.queryNorm.call(query) : query, this.rotary, options),
+      key: turned(this.keyNorm ? this.keyNorm.call(key) : key, this.rotary, options),
+      value: splitHeads(v, this.numKeyHeads),
+    };
+  }
+
+  #merge({ query, key, value }: HeadTensors): tf.Tensor {
+    const [batch, time] = query.shape as [number, number];
+    return tf.concat(
+      [query, key, value].map(part => tf.reshape(part, [batch, time, -1])),
+      2,
+    );
+  }
+
+  #run(input: tf.Tensor, options: AttentionCallOptions, returnWeights: boolean) {
+    const where = 'SelfAttention.call';
+    const heads = this.#heads(this.#packed(where, input), options);
+    const { output, weights } = attendHeads(where, heads, this, { ...options, returnWeights });
+    return { output: this.output.call(output), weights };
+  }
+}

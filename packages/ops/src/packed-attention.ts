@@ -1,0 +1,78 @@
+import { checkNumber, checkShape, ShapeError } from '@ostinato/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type ScaledDotProductAttentionOptions, scaledDotProductAttention } from './attention.ts';
+
+/** Arguments of `packedAttention`. */
+export interface PackedAttentionArguments {
+  /** Q, K and V side by side, float32 [B, T, (Hq + 2 Hk) D]: of every step all query heads, all key heads, all value heads. */
+  readonly packed: tf.Tensor;
+  /** As in `scaledDotProductAttention`: float32, broadcastable to [B, Hq, T, T]. */
+  readonly bias?: tf.Tensor | undefined;
+  /** As in `scaledDotProductAttention`: int32 [B]. */
+  readonly keyLengths?: tf.Tensor | undefined;
+}
+
+/** The heads that are packed. */
+export interface PackedHeads {
+  /** Hq */
+  readonly numHeads: number;
+  /** Hk. Default: numHeads. */
+  readonly numKeyHeads?: number | undefined;
+}
+
+/** Options of `packedAttention`. */
+export interface PackedAttentionOptions extends PackedHeads, Omit<ScaledDotProductAttentionOptions, 'layout'> {}
+
+/**
+ * `scaledDotProductAttention` of a sequence to itself, on what one projection to queries, keys and values returns: nothing is split
+ * or transposed.
+ *
+ * @returns float32 [B, T, Hq D]
+ * @throws as `scaledDotProductAttention` does; ShapeError when the heads do not divide the width
+ */
+export function packedAttention(
+  { packed, bias, keyLengths }: PackedAttentionArguments,
+  { numHeads, numKeyHeads = numHeads, ...options }: PackedAttentionOptions,
+): tf.Tensor {
+  const [batch, time, width] = checkPacked('packedAttention', packed, { numHeads, numKeyHeads });
+  return tf.tidy(() => {
+    const { query, key, value } = unpacked(packed, { numHeads, numKeyHeads });
+    const output = scaledDotProductAttention({ query, key, value, bias, keyLengths }, { ...options, layout: 'BTHD' });
+    return tf.reshape(output, [batch, time, numHeads * width]);
+  });
+}
+
+/** Batch, time and width of a head. */
+export function checkPacked(
+  where: string,
+  packed: tf.Tensor,
+  { numHeads, numKeyHeads }: { numHeads: number; numKeyHeads: number },
+): [number, number, number] {
+  checkNumber(where, 'numHeads', numHeads, { integer: true, min: 1 });
+  checkNumber(where, 'numKeyHeads', numKeyHeads, { integer: true, min: 1 });
+  checkShape(where, 'packed', packed, { batch: null, time: null, width: null }, 'float32');
+  const [batch, time, all] = packed.shape as [number, number, number];
+  const width = all / (numHeads + 2 * numKeyHeads);
+  if (!Number.isInteger(width) || width === 0) {
+    const rule = `packed must be [batch, time, (${numHeads} + 2 · ${numKeyHeads}) width]`;
+    throw new ShapeError({ where, rule, got: `[${packed.shape.join(', ')}]` });
+  }
+  return [batch, time, width];
+}
+
+/** Queries, keys and values [B, T, H, D]. */
+export function unpacked(
+  packed: tf.Tensor,
+  { numHeads, numKeyHeads }: { numHeads: number; numKeyHeads: number },
+): { query: tf.Tensor; key: tf.Tensor; value: tf.Tensor } {
+  const [batch, time, all] = packed.shape as [number, number, number];
+  const width = all / (numHeads + 2 * numKeyHeads);
+  const heads = [numHeads, numKeyHeads, numKeyHeads];
+  const parts = tf.split(
+    packed,
+    heads.map(count => count * width),
+    2,
+  );
+  const [query, key, value] = parts.map((part, i) => tf.reshape(part, [batch, time, heads[i]!, width]));
+  return { query: query!, key: key!, value: value! };
+}
