@@ -5,6 +5,7 @@ import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
 import { generate } from './generate.ts';
+import { gpt } from './gpt.ts';
 import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
 import { matmul } from './matmul.ts';
@@ -15,6 +16,7 @@ import type { Benchmark, Figures, Report } from './report.ts';
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
   'gradients-through-time': gradientsThroughTime,
+  gpt,
   lab1,
   matmul,
   ops,

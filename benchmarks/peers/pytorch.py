@@ -40,8 +40,8 @@ def matmul(batch, m, k, n, transpose_a, transpose_b):
     return timed(lambda: torch.matmul(a, b))
 
 
-def training_step(model, loss, rate=5e-3):
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+def training_step(model, loss, rate=5e-3, optimizer=torch.optim.Adam):
+    optimizer = optimizer(model.parameters(), lr=rate)
 
     def step():
         optimizer.zero_grad()
@@ -94,7 +94,100 @@ def elementwise(operation, size):
     return timed(runs[operation])
 
 
-benchmarks = {f.__name__: f for f in (matmul, char_rnn, generate, elementwise)}
+class Block(torch.nn.Module):
+    """A layer of nanoGPT."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.attention = torch.nn.Linear(width, 3 * width, bias=False)
+        self.projection = torch.nn.Linear(width, width, bias=False)
+        self.hidden = torch.nn.Linear(width, 4 * width, bias=False)
+        self.output = torch.nn.Linear(4 * width, width, bias=False)
+
+    def forward(self, x, cache=None):
+        batch, time, width = x.shape
+        heads = self.attention(self.norm1(x)).view(batch, time, 3, self.heads, width // self.heads)
+        q, k, v = heads.permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            keys, values, length = cache
+            keys[:, :, length : length + time] = k
+            values[:, :, length : length + time] = v
+            k, v = keys[:, :, : length + time], values[:, :, : length + time]
+        y = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=cache is None)
+        x = x + self.projection(y.transpose(1, 2).reshape(batch, time, width))
+        return x + self.output(torch.nn.functional.gelu(self.hidden(self.norm2(x)), approximate="tanh"))
+
+
+class GPT(torch.nn.Module):
+    def __init__(self, vocabulary, block, layers, heads, width):
+        super().__init__()
+        self.tokens, self.positions = torch.nn.Embedding(vocabulary, width), torch.nn.Embedding(block, width)
+        self.blocks = torch.nn.ModuleList(Block(width, heads) for _ in range(layers))
+        self.norm = torch.nn.LayerNorm(width)
+        self.output = torch.nn.Linear(width, vocabulary, bias=False)
+        self.output.weight = self.tokens.weight
+
+    def forward(self, ids, caches=None, length=0):
+        x = self.tokens(ids) + self.positions.weight[length : length + ids.shape[1]]
+        for i, block in enumerate(self.blocks):
+            x = block(x, None if caches is None else (*caches[i], length))
+        return self.output(self.norm(x))
+
+
+def gpt(batch, **sizes):
+    model = GPT(**sizes)
+    inputs, targets = (torch.randint(0, sizes["vocabulary"], (batch, sizes["block"])) for _ in range(2))
+    cross_entropy = torch.nn.functional.cross_entropy
+    loss = lambda: cross_entropy(model(inputs).flatten(0, 1), targets.flatten())  # noqa: E731
+    return training_step(model, loss, 1e-3, torch.optim.AdamW)
+
+
+def gpt_generate(tokens, **sizes):
+    """Milliseconds of so many greedy tokens, block after block, each from an empty preallocated cache to a full one."""
+    model = GPT(**sizes)
+    shape = (1, sizes["heads"], sizes["block"], sizes["width"] // sizes["heads"])
+    caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(sizes["layers"])]
+
+    def run():
+        for _ in range(tokens // sizes["block"]):
+            token = torch.zeros(1, 1, dtype=torch.long)
+            for length in range(sizes["block"]):
+                token = model(token, caches, length)[:, -1:].argmax(-1)
+                token.item()
+
+    with torch.inference_mode():
+        return timed(run)
+
+
+class Translator(torch.nn.Module):
+    def __init__(self, vocabulary, layers, heads, width, feed_forward, time):
+        super().__init__()
+        self.source, self.target = torch.nn.Embedding(vocabulary, width), torch.nn.Embedding(vocabulary, width)
+        self.transformer = torch.nn.Transformer(
+            width, heads, layers, layers, feed_forward, dropout=0.0, batch_first=True
+        )
+        self.output = torch.nn.Linear(width, vocabulary)
+        self.scale = width**0.5
+        angles = torch.arange(time)[:, None] * 10000 ** (-torch.arange(0, width, 2) / width)
+        self.positions = torch.stack([angles.sin(), angles.cos()], 2).flatten(1)
+        self.mask = torch.nn.Transformer.generate_square_subsequent_mask(time)
+
+    def forward(self, source, target):
+        source, target = (self.scale * e(x) + self.positions for e, x in ((self.source, source), (self.target, target)))
+        return self.output(self.transformer(source, target, tgt_mask=self.mask, tgt_is_causal=True))
+
+
+def translation(vocabulary, layers, heads, width, feedForward, batch, time):  # noqa: N803
+    model = Translator(vocabulary, layers, heads, width, feedForward, time)
+    source, target, labels = (torch.randint(0, vocabulary, (batch, time)) for _ in range(3))
+    cross_entropy = torch.nn.functional.cross_entropy
+    loss = lambda: cross_entropy(model(source, target).flatten(0, 1), labels.flatten())  # noqa: E731
+    return training_step(model, loss, 1e-3, torch.optim.AdamW)
+
+
+benchmarks = {f.__name__: f for f in (matmul, char_rnn, generate, gpt, gpt_generate, translation, elementwise)}
 
 if __name__ == "__main__":
     name, threads, sizes = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])

@@ -1,5 +1,5 @@
 import { checkShape, type Linear, type RMSNorm } from '@ostinato/core';
-import { type AttentionCache, cachedAttention, packedAttention } from '@ostinato/ops';
+import { type AttentionCache, cachedAttention, packedAttention, unpackedHeads } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   type AttentionCallOptions,
@@ -8,7 +8,6 @@ import {
   type HeadOptions,
   Heads,
   type HeadTensors,
-  splitHeads,
   turned,
   weightDropout,
 } from './heads.ts';
@@ -113,13 +112,11 @@ export class SelfAttention extends Heads {
   }
 
   #heads(packed: tf.Tensor, options: Pick<AttentionCallOptions, 'offset' | 'positions'>): HeadTensors {
-    const [queryWidth, keyWidth] = [this.numHeads * this.headSize, this.numKeyHeads * this.headSize];
-    const [q, k, v] = tf.split(packed, [queryWidth, keyWidth, keyWidth], 2) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const [query, key] = [splitHeads(q, this.numHeads), splitHeads(k, this.numKeyHeads)]; // [B, T, H, K]
+    const { query, key, value } = unpackedHeads(packed, { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads });
     return {
       query: turned(this.queryNorm ? this.queryNorm.call(query) : query, this.rotary, options),
       key: turned(this.keyNorm ? this.keyNorm.call(key) : key, this.rotary, options),
-      value: splitHeads(v, this.numKeyHeads),
+      value,
     };
   }
 

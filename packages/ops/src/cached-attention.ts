@@ -2,7 +2,7 @@ import { checkNumber, checkShape } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { scaledDotProductAttention } from './attention.ts';
 import { checkDtype, checkIndices } from './check.ts';
-import { checkPacked, type PackedHeads, unpacked } from './packed-attention.ts';
+import { checkPacked, type PackedHeads, unpackedHeads } from './packed-attention.ts';
 
 /** Keys and values of the steps so far, with room for more. What lies behind a row's steps is arbitrary. */
 export interface AttentionCache {
@@ -67,15 +67,16 @@ export function cachedAttention(
   if (bias) checkDtype(where, 'bias', bias, 'float32');
   if (window !== undefined) checkNumber(where, 'window', window, { integer: true, min: 1 });
   return tf.tidy(() => {
-    const { query, key, value } = unpacked(packed, { numHeads, numKeyHeads });
+    const { query, key, value } = unpackedHeads(packed, { numHeads, numKeyHeads });
     const places = tf.range(0, maximumTime, 1, 'int32'); // [Tmax]
     const starts = tf.reshape(lengths, [batch, 1]);
     const steps = tf.sub(places, starts); // [B, Tmax]: which new step lies there
     const isNew = tf.logicalAnd(tf.greaterEqual(steps, 0), tf.less(steps, time));
-    const placement = tf.oneHot(tf.where(isNew, steps, -1), time); // [B, Tmax, T]
+    const placement = tf.cast(tf.equal(tf.expandDims(steps, 2), tf.range(0, time, 1, 'int32')), 'float32'); // [B, Tmax, T]
     const write = (old: tf.Tensor, fresh: tf.Tensor): tf.Tensor => {
-      const placed = tf.matMul(tf.expandDims(placement, 1), tf.transpose(fresh, [0, 2, 1, 3]));
-      return tf.where(tf.reshape(isNew, [batch, 1, maximumTime, 1]), placed, old);
+      const placed = tf.matMul(placement, tf.reshape(fresh, [batch, time, numKeyHeads * width])); // [B, Tmax, Hk D]
+      const heads = tf.transpose(tf.reshape(placed, [batch, maximumTime, numKeyHeads, width]), [0, 2, 1, 3]);
+      return tf.where(tf.reshape(isNew, [batch, 1, maximumTime, 1]), heads, old);
     };
     const next = { key: write(cache.key, key), value: write(cache.value, value) };
     const ages = tf.sub(tf.reshape(tf.add(starts, tf.range(0, time, 1, 'int32')), [batch, 1, time, 1]), places); // [B, 1, T, Tmax]

@@ -27,7 +27,12 @@ export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLo
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
-export { type PackedAttentionArguments, type PackedAttentionOptions, packedAttention } from './packed-attention.ts';
+export {
+  type PackedAttentionArguments,
+  type PackedAttentionOptions,
+  packedAttention,
+  unpackedHeads,
+} from './packed-attention.ts';
 export { type RnnSequenceArguments, type RnnSequenceOptions, rnnSequence } from './rnn-sequence.ts';
 export { type AllStates, checkLengths, type LastState, type SequenceOptions, type SequenceSizes } from './sequence.ts';
 export { silu } from './silu.ts';

@@ -36,7 +36,7 @@ export function packedAttention(
 ): tf.Tensor {
   const [batch, time, width] = checkPacked('packedAttention', packed, { numHeads, numKeyHeads });
   return tf.tidy(() => {
-    const { query, key, value } = unpacked(packed, { numHeads, numKeyHeads });
+    const { query, key, value } = unpackedHeads(packed, { numHeads, numKeyHeads });
     const output = scaledDotProductAttention({ query, key, value, bias, keyLengths }, { ...options, layout: 'BTHD' });
     return tf.reshape(output, [batch, time, numHeads * width]);
   });
@@ -60,19 +60,18 @@ export function checkPacked(
   return [batch, time, width];
 }
 
-/** Queries, keys and values [B, T, H, D]. */
-export function unpacked(
+/** Queries, keys and values [B, T, H, D]. Slices, since the stock kernel of a split is slow. */
+export function unpackedHeads(
   packed: tf.Tensor,
   { numHeads, numKeyHeads }: { numHeads: number; numKeyHeads: number },
 ): { query: tf.Tensor; key: tf.Tensor; value: tf.Tensor } {
   const [batch, time, all] = packed.shape as [number, number, number];
   const width = all / (numHeads + 2 * numKeyHeads);
-  const heads = [numHeads, numKeyHeads, numKeyHeads];
-  const parts = tf.split(
-    packed,
-    heads.map(count => count * width),
-    2,
-  );
-  const [query, key, value] = parts.map((part, i) => tf.reshape(part, [batch, time, heads[i]!, width]));
-  return { query: query!, key: key!, value: value! };
+  const part = (first: number, heads: number): tf.Tensor =>
+    tf.reshape(tf.slice(packed, [0, 0, first * width], [batch, time, heads * width]), [batch, time, heads, width]);
+  return {
+    query: part(0, numHeads),
+    key: part(numHeads, numKeyHeads),
+    value: part(numHeads + numKeyHeads, numKeyHeads),
+  };
 }
