@@ -102,7 +102,7 @@ export async function trainingStep(
 }
 
 /** int32 [batch, time] tokens drawn from `rng`. */
-function randomTokens(rng: Rng, [batch, time]: readonly [number, number], vocabulary: number): tf.Tensor2D {
+export function randomTokens(rng: Rng, [batch, time]: readonly [number, number], vocabulary: number): tf.Tensor2D {
   return tf.tensor2d(
     Int32Array.from({ length: batch * time }, () => rng.integer(vocabulary)),
     [batch, time],

@@ -13,10 +13,10 @@ const ids = Array.from(text.repeat(2), letter => letters.indexOf(letter));
 const rng = new Rng(1);
 const gpt = new GPT({ vocabularySize: letters.length, maximumTime: 48, numLayers: 2, numHeads: 4, size: 32, rng });
 const variables = [...parameters(gpt).values()];
-const optimizer = tf.train.adam(3e-3);
+const optimizer = tf.train.adam(0.01);
 
 // Windows of 32 letters; at every one the next is asked for.
-for (let step = 1; step <= 250; step++) {
+for (let step = 1; step <= 300; step++) {
   const starts = Array.from({ length: 8 }, () => rng.integer(text.length));
   const window = (from: number): tf.Tensor2D =>
     tf.tensor2d(
