@@ -1,7 +1,8 @@
 /**
  * A general-purpose allocator over one growing range of addresses: segregated free lists with immediate coalescing, the
  * two-level segregated fit of Masmano et al. (2004). Allocation and release take constant time, and neighbouring free
- * blocks are always joined, which bounds fragmentation. Its records live outside the memory that it hands out.
+ * blocks are joined, which bounds fragmentation; but a few small blocks of every size are kept as they are, because the next
+ * kernel asks for the same. Its records live outside the memory that it hands out.
  */
 
 /** Alignment of every address and unit of every size, in bytes: a cache line. */
@@ -12,6 +13,8 @@ interface Block {
   start: number;
   size: number;
   free: boolean;
+  /** Given back, but kept whole for the next request of its size. */
+  rests: boolean;
   /** Neighbours by address. */
   lower: Block | undefined;
   upper: Block | undefined;
@@ -21,6 +24,8 @@ interface Block {
 }
 
 const smallSizes = 16;
+/** Blocks of a size that rest, at most: all sizes together some 140 kB. */
+const mostResting = 16;
 const binCount = smallSizes + 8 * 28;
 
 /** Sizes below 16 have a list each; above, every power of two is cut into 8 lists. */
@@ -53,6 +58,9 @@ export class Allocator {
   #end: number;
   #last: Block | undefined;
   #allocated = 0;
+  /** Blocks that rest, by size. */
+  readonly #resting: Block[][] = Array.from({ length: smallSizes + 1 }, () => []);
+  #restingBlocks = 0;
 
   /**
    * Manages the addresses `[start, end)`. `grow(bytes)` is called when at least `bytes` more are needed at the end; it
@@ -68,7 +76,7 @@ export class Allocator {
   get usage(): AllocatorUsage {
     return {
       allocatedBytes: this.#allocated * alignment,
-      allocatedBlocks: this.#used.size,
+      allocatedBlocks: this.#used.size - this.#restingBlocks,
       reservedBytes: (this.#end - this.#start) * alignment,
     };
   }
@@ -76,7 +84,21 @@ export class Allocator {
   /** Address of a block of at least `bytes`, or `undefined` when the memory is exhausted. Its content is arbitrary. */
   allocate(bytes: number): number | undefined {
     const size = Math.max(1, Math.ceil(bytes / alignment));
-    const block = this.#find(size) ?? this.#findAfterGrowth(size);
+    if (size <= smallSizes) {
+      const rested = this.#resting[size]!.pop();
+      if (rested !== undefined) {
+        rested.rests = false;
+        this.#restingBlocks--;
+        this.#allocated += size;
+        return rested.start * alignment;
+      }
+    }
+    let block = this.#find(size);
+    if (block === undefined && this.#restingBlocks > 0) {
+      this.#joinResting();
+      block = this.#find(size);
+    }
+    block ??= this.#findAfterGrowth(size);
     if (block === undefined) return undefined;
     this.#unlink(block);
     if (block.size > size) this.#split(block, size);
@@ -88,13 +110,35 @@ export class Allocator {
 
   /** Gives the block at `address` back. Throws when no block was handed out there. */
   release(address: number): void {
-    let block = this.#used.get(address / alignment);
-    if (block === undefined) throw new Error(`Allocator.release: no block at address ${address}.`);
-    this.#used.delete(block.start);
+    const block = this.#used.get(address / alignment);
+    if (block === undefined || block.rests) throw new Error(`Allocator.release: no block at address ${address}.`);
     this.#allocated -= block.size;
-    if (block.lower?.free) block = this.#join(block.lower, block);
-    if (block.upper?.free) block = this.#join(block, block.upper);
-    this.#link(block);
+    const resting = this.#resting[block.size];
+    if (resting === undefined || resting.length === mostResting) {
+      this.#join(block);
+      return;
+    }
+    block.rests = true;
+    this.#restingBlocks++;
+    resting.push(block);
+  }
+
+  #joinResting(): void {
+    for (const resting of this.#resting) {
+      for (const block of resting) {
+        block.rests = false;
+        this.#join(block);
+      }
+      resting.length = 0;
+    }
+    this.#restingBlocks = 0;
+  }
+
+  /** Takes a block out of use, one with its free neighbours. */
+  #join(block: Block): void {
+    this.#used.delete(block.start);
+    const lowest = block.lower?.free ? this.#joinNeighbours(block.lower, block) : block;
+    this.#link(lowest.upper?.free ? this.#joinNeighbours(lowest, lowest.upper) : lowest);
   }
 
   #find(size: number): Block | undefined {
@@ -124,7 +168,7 @@ export class Allocator {
       this.#last.size += size;
     } else {
       const block: Block = {
-        ...{ start: this.#end, size, free: true },
+        ...{ start: this.#end, size, free: true, rests: false },
         ...{ lower: this.#last, upper: undefined, previous: undefined, next: undefined },
       };
       if (this.#last) this.#last.upper = block;
@@ -136,7 +180,7 @@ export class Allocator {
 
   #split(block: Block, size: number): void {
     const rest: Block = {
-      ...{ start: block.start + size, size: block.size - size, free: true },
+      ...{ start: block.start + size, size: block.size - size, free: true, rests: false },
       ...{ lower: block, upper: block.upper, previous: undefined, next: undefined },
     };
     if (block.upper) block.upper.lower = rest;
@@ -147,7 +191,7 @@ export class Allocator {
   }
 
   /** Joins two neighbours into the lower one; whichever is in a free list leaves it. */
-  #join(lower: Block, upper: Block): Block {
+  #joinNeighbours(lower: Block, upper: Block): Block {
     if (lower.free) this.#unlink(lower);
     if (upper.free) this.#unlink(upper);
     lower.size += upper.size;

@@ -4,81 +4,12 @@
 
 import { checkNumber } from '@ostinato/core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Address, Kernels } from './kernels.ts';
 import { KernelMemory } from './memory.ts';
+import { Entry, type NumericType, Storage, type Values } from './storage.ts';
 import { availableThreads, mostThreads, Team } from './team.ts';
 import { type KernelInfo, loadKernels } from './wasm.ts';
-
-type Values = backend_util.BackendValues;
-type NumericArray = Float32Array | Int32Array | Uint8Array;
-
-const arrayTypes: { float32: typeof Float32Array; int32: typeof Int32Array; bool: typeof Uint8Array } = {
-  float32: Float32Array,
-  int32: Int32Array,
-  bool: Uint8Array,
-};
-type NumericType = keyof typeof arrayTypes;
-
-/**
- * Values of one tensor: a JavaScript array as a kernel in JavaScript left it, or a block in the memory. JavaScript kernels
- * read `values` either way.
- */
-class Entry {
-  readonly dtype: DataType;
-  refCount: number;
-  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo } | undefined;
-  address: Address = 0;
-  readonly #memory: KernelMemory;
-  #values: Values | undefined;
-  #length: number;
-
-  constructor(memory: KernelMemory, dtype: DataType, values: Values | undefined, refCount: number) {
-    this.#memory = memory;
-    this.dtype = dtype;
-    this.refCount = refCount;
-    this.#values = values;
-    this.#length = values?.length ?? 0;
-  }
-
-  get values(): Values | undefined {
-    const values = this.#values;
-    // Memory that is not shared detaches its views when it grows.
-    if (
-      this.address !== 0 &&
-      (values === undefined || (values as NumericArray).buffer !== this.#memory.memory.buffer)
-    ) {
-      this.#values = this.#view();
-    }
-    return this.#values;
-  }
-
-  /** A new block of `length` arbitrary values. */
-  reserve(length: number): void {
-    this.address = this.#memory.allocate(length * arrayTypes[this.dtype as NumericType].BYTES_PER_ELEMENT);
-    this.#length = length;
-    this.#values = undefined;
-  }
-
-  /** Copies the values into the memory, if they are not there. */
-  moveIn(): Address {
-    if (this.address !== 0) return this.address;
-    const values = this.#values as NumericArray | undefined;
-    this.reserve(this.#length);
-    if (values !== undefined) (this.values as NumericArray).set(values);
-    return this.address;
-  }
-
-  release(): void {
-    if (this.address !== 0) this.#memory.release(this.address);
-    this.address = 0;
-    this.#values = undefined;
-  }
-
-  #view(): NumericArray {
-    return new arrayTypes[this.dtype as NumericType](this.#memory.buffer, this.address, this.#length);
-  }
-}
 
 /** A TensorFlow.js backend whose kernels are compiled C, on one memory shared with the stock JavaScript kernels. */
 export class OstinatoCpuBackend extends MathBackendCPU {
@@ -86,10 +17,13 @@ export class OstinatoCpuBackend extends MathBackendCPU {
   readonly info: KernelInfo;
   /** @internal The kernels, over addresses from `addressOf` and `KernelCall`. */
   readonly kernels: Kernels;
+  /** @internal The kernels for work that takes less time than calling native code does; the bits are those of `kernels`. */
+  readonly smallKernels: Kernels;
   /** @internal */
   readonly kernelMemory: KernelMemory;
   /** @internal Runs large kernels on several threads. */
   readonly team: Team;
+  readonly #storage: Storage;
 
   /**
    * `maximumPages`: the most pages of 64 kB that tensors may take; by default all that 32-bit addresses reach, 4 GB.
@@ -118,30 +52,27 @@ export class OstinatoCpuBackend extends MathBackendCPU {
       ...(maximumPages === undefined ? {} : { maximum: [maximumPages] }),
       ...(sharedMemory === undefined ? {} : { shared: sharedMemory }),
     });
-    const { kernels, reopen, info } = loadKernels(this.kernelMemory, native);
+    const { kernels, small, reopen, info } = loadKernels(this.kernelMemory, native);
     this.kernels = kernels;
+    this.smallKernels = small;
+    this.#storage = new Storage(this);
+    this.data = this.#storage as never;
     this.team = new Team({ memory: this.kernelMemory, kernels, reopen, threads });
     this.info = { ...info, threads: this.team.wanted };
   }
 
   override write(values: Values, _shape: number[], dtype: DataType): object {
-    const dataId = {};
-    this.#store(dataId, values, dtype, 1);
-    return dataId;
+    return this.#storage.keep(this.#entryOf(values, dtype, 1));
   }
 
   override move(dataId: object, values: Values, _shape: number[], dtype: DataType, refCount: number): void {
-    this.#store(dataId, values, dtype, refCount);
+    this.#storage.set(dataId, this.#entryOf(values, dtype, refCount));
   }
 
-  #store(dataId: object, values: Values | undefined, dtype: DataType, refCount: number): void {
+  #entryOf(values: Values | undefined, dtype: DataType, refCount: number): Entry {
     // Some JavaScript kernels (slice) return a part of their input's array, which may be disposed before the result.
     const isPart = ArrayBuffer.isView(values) && this.kernelMemory.owns(values);
-    this.data.set(dataId, new Entry(this.kernelMemory, dtype, isPart ? values.slice() : values, refCount) as never);
-  }
-
-  #entry(dataId: object): Entry {
-    return this.data.get(dataId) as unknown as Entry;
+    return new Entry(this.kernelMemory, dtype, isPart ? values.slice() : values, refCount);
   }
 
   /**
@@ -149,17 +80,17 @@ export class OstinatoCpuBackend extends MathBackendCPU {
    * another dtype than the tensor's. The stock `Cast` from int32 to float32 only relabels them.
    */
   addressOf(tensor: TensorInfo): Address | undefined {
-    const entry = this.#entry(tensor.dataId);
+    const entry = this.#storage.get(tensor.dataId);
     return entry.dtype === tensor.dtype ? entry.moveIn() : undefined;
   }
 
   /** @internal A new tensor of arbitrary values in the memory. */
   reserve(shape: number[], dtype: NumericType): TensorInfo {
-    const dataId = {};
     const entry = new Entry(this.kernelMemory, dtype, undefined, 1);
-    entry.reserve(shape.reduce((size, dimension) => size * dimension, 1));
-    this.data.set(dataId, entry as never);
-    return { dataId, shape, dtype };
+    let size = 1;
+    for (const dimension of shape) size *= dimension;
+    entry.reserve(size);
+    return { dataId: this.#storage.keep(entry), shape, dtype };
   }
 
   /** A copy of the values: views into memory that is used again never reach the user. */
@@ -173,11 +104,17 @@ export class OstinatoCpuBackend extends MathBackendCPU {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    if (!this.data.has(dataId)) return true;
-    const entry = this.#entry(dataId);
-    const disposed = super.disposeData(dataId, force);
-    if (disposed) entry.release();
-    return disposed;
+    if (!this.#storage.has(dataId)) return true;
+    const entry = this.#storage.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    if (entry.complexTensorInfos) {
+      this.disposeData(entry.complexTensorInfos.real.dataId, true);
+      this.disposeData(entry.complexTensorInfos.imag.dataId, true);
+    }
+    this.#storage.delete(dataId);
+    entry.release();
+    return true;
   }
 
   /** Ends the threads. */

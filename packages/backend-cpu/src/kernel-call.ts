@@ -20,10 +20,13 @@ export const backendName = 'ostinato-cpu';
 export type Inputs = Record<string, TensorInfo>;
 export type Attributes = Record<string, unknown>;
 
+/** Elements up to which calling native code takes longer than the work. */
+const smallWork = 512;
+
 export class KernelCall {
   readonly backend: OstinatoCpuBackend;
-  readonly #outputs: TensorInfo[] = [];
-  readonly #scratch: Address[] = [];
+  #outputs: TensorInfo[] | undefined = undefined;
+  #scratch: Address[] | undefined = undefined;
 
   constructor(backend: OstinatoCpuBackend) {
     this.backend = backend;
@@ -31,6 +34,11 @@ export class KernelCall {
 
   get kernels(): Kernels {
     return this.backend.kernels;
+  }
+
+  /** The table for work on so many elements. Both give the same bits. */
+  kernelsFor(size: number): Kernels {
+    return size <= smallWork ? this.backend.smallKernels : this.backend.kernels;
   }
 
   /** Address of an input or output, float32 or int32 as the tensor says. */
@@ -55,8 +63,9 @@ export class KernelCall {
 
   /** A new output of arbitrary values; `address` gives its place. */
   output(shape: readonly number[]): TensorInfo {
-    const tensor = this.backend.reserve([...shape], 'float32');
-    this.#outputs.push(tensor);
+    const tensor = this.backend.reserve(shape.slice(), 'float32');
+    if (this.#outputs === undefined) this.#outputs = [tensor];
+    else this.#outputs.push(tensor);
     return tensor;
   }
 
@@ -84,7 +93,8 @@ export class KernelCall {
   /** Scratch memory for the time of the call. */
   scratch(floats: number): Address {
     const address = this.backend.kernelMemory.allocate(4 * floats);
-    this.#scratch.push(address);
+    if (this.#scratch === undefined) this.#scratch = [address];
+    else this.#scratch.push(address);
     return address;
   }
 
@@ -93,14 +103,18 @@ export class KernelCall {
     return this.backend.data.get(tensor.dataId).values as ArrayLike<number>;
   }
 
-  run<Result>(body: (call: KernelCall) => Result): Result {
+  run<Result>(
+    body: (call: KernelCall, inputs: Inputs, attributes: Attributes) => Result,
+    inputs: Inputs,
+    attributes: Attributes,
+  ): Result {
     try {
-      return body(this);
+      return body(this, inputs, attributes);
     } catch (error) {
-      for (const output of this.#outputs) this.backend.disposeData(output.dataId);
+      for (const output of this.#outputs ?? []) this.backend.disposeData(output.dataId);
       throw error;
     } finally {
-      for (const address of this.#scratch) this.backend.kernelMemory.release(address);
+      if (this.#scratch !== undefined) for (const address of this.#scratch) this.backend.kernelMemory.release(address);
     }
   }
 }
@@ -108,12 +122,16 @@ export class KernelCall {
 /** A kernel of this backend: inputs, attributes → output(s). */
 export type KernelBody = (call: KernelCall, inputs: Inputs, attributes: Attributes) => TensorInfo | TensorInfo[];
 
+const noAttributes: Attributes = {};
+
 /** Registers a kernel, in place of the stock one where there is one. */
 export function defineKernel(kernelName: string, body: KernelBody): void {
   if (getKernel(kernelName, backendName)) unregisterKernel(kernelName, backendName);
   const kernelFunc = (({ inputs, backend, attrs }) =>
-    new KernelCall(backend as OstinatoCpuBackend).run(call =>
-      body(call, inputs as Inputs, (attrs ?? {}) as Attributes),
+    new KernelCall(backend as OstinatoCpuBackend).run(
+      body,
+      inputs as Inputs,
+      (attrs ?? noAttributes) as Attributes,
     )) as KernelConfig['kernelFunc'];
   registerKernel({ kernelName, backendName, kernelFunc });
 }

@@ -46,12 +46,13 @@ export interface ReopenKernels {
 
 /**
  * Instantiates the best build for this engine on `memory`, lets the memory's allocator begin above the kernels' own data, and
- * puts native code in its place where `native` allows and there is some.
+ * puts native code in its place where `native` allows and there is some. `small` is the table for small work: calling native
+ * code costs as much as a few hundred elements.
  */
 export function loadKernels(
   memory: KernelMemory,
   native: 'auto' | 'off',
-): { kernels: Kernels; reopen: ReopenKernels; info: Omit<KernelInfo, 'threads'> } {
+): { kernels: Kernels; small: Kernels; reopen: ReopenKernels; info: Omit<KernelInfo, 'threads'> } {
   const fast = decode(relaxed);
   const hasRelaxed = WebAssembly.validate(fast);
   const bytes = hasRelaxed ? fast : decode(simd);
@@ -63,12 +64,15 @@ export function loadKernels(
   }
   const module = new WebAssembly.Module(memory.shared ? withSharedMemory(bytes) : bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
+  const portable = exports as unknown as Kernels;
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
   const compiled =
     native === 'off' ? { refused: "native code is switched off by native: 'off'" } : loadNativeKernels(memory.memory);
   if (!('refused' in compiled)) {
     const { kernels, level, reason, reopen } = compiled;
-    return { kernels, reopen: { module, native: reopen }, info: { level, reason, sharedMemory: memory.shared } };
+    // Fused multiply-add gives the bits of native code.
+    const small = hasRelaxed ? portable : kernels;
+    return { kernels, small, reopen: { module, native: reopen }, info: { level, reason, sharedMemory: memory.shared } };
   }
   const reason = hasRelaxed
     ? 'this engine validates relaxed SIMD'
@@ -78,5 +82,5 @@ export function loadKernels(
     reason: `${reason}; ${compiled.refused}`,
     sharedMemory: memory.shared,
   };
-  return { kernels: exports as unknown as Kernels, reopen: { module }, info };
+  return { kernels: portable, small: portable, reopen: { module }, info };
 }

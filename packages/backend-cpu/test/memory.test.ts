@@ -130,6 +130,19 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
     expect(tf.memory()).toMatchObject({ numTensors, numDataBuffers });
   });
 
+  it('keeps count of values that go to another backend and come back', () => {
+    const [bytes, count] = [used(), backend.numDataIds()];
+    tf.tidy(() => {
+      const a = tf.add(tensor(1, [100]), 0);
+      const expected = a.dataSync();
+      tf.setBackend('cpu');
+      expect(tf.relu(a).dataSync()).toEqual(expected.map(value => Math.max(value, 0)));
+      tf.setBackend(small);
+      expect(tf.neg(a).dataSync()).toEqual(expected.map(value => -value));
+    });
+    expect([used(), backend.numDataIds()]).toEqual([bytes, count]);
+  });
+
   it('reads copies', async () => {
     const a = tf.add(tensor(1, [8]), 0);
     const [first, second] = [a.dataSync(), await a.data()];

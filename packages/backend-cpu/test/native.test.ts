@@ -10,7 +10,7 @@ import { signatures, sourceHash } from '../src/generated/signatures.ts';
 import { OstinatoCpuBackend } from '../src/index.ts';
 import type { Kernels } from '../src/kernels.ts';
 import { builtFor } from '../src/native-file.ts';
-import { absent, expectClose, on, runKernel, type Tensors, tensor } from './support.ts';
+import { absent, expectClose, numbers, on, runKernel, type Tensors, tensor } from './support.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ostinato-native-test-'));
 const before = process.env['OSTINATO_NATIVE'];
@@ -78,7 +78,7 @@ describe('a library that cannot be used gives its reason and no crash', () => {
   });
 
   it.runIf(process.platform === 'linux')('what only the system can tell', () => {
-    expect(refusal(elf(own))).toMatch(/simd.*; .+/s);
+    expect(refusal(elf(own))).toMatch(/simd.*; .+/is);
   });
 
   it('is recognised by its header on every platform', () => {
@@ -193,6 +193,32 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
       const functions = [tf.exp(a), tf.tanh(a), tf.sigmoid(a), tf.relu(a), tf.relu6(a), tf.abs(a), tf.sqrt(a)];
       return [tf.maximum(a, b), tf.minimum(a, b), tf.add(a, b), tf.mul(a, b), tf.div(a, b), ...functions];
     });
+  });
+
+  it('small work on the WebAssembly table has the bits of native code', () => {
+    const { kernelMemory, kernels, smallKernels } = native;
+    const bits = Int32Array.from({ length: 4096 }, (_, i) => Math.imul(i, 1_048_583)); // all exponents, NaN and infinities
+    const [x, y, slow, fast] = [0, 0, 0, 0].map(() => kernelMemory.allocate(4 * bits.length)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const at = (address: number) => new Float32Array(kernelMemory.buffer, address, bits.length);
+    at(x).set(new Float32Array(bits.buffer));
+    at(y).set(numbers(1, bits.length, 1e3));
+    const equal = () => at(slow).every((value, i) => Object.is(value, at(fast)[i]));
+    for (let operation = 0; operation < 12; operation++) {
+      kernels.unary(operation, x, slow, bits.length);
+      smallKernels.unary(operation, x, fast, bits.length);
+      expect(equal(), `unary ${operation}`).toBe(true);
+    }
+    for (let operation = 0; operation < 6; operation++) {
+      kernels.binary(operation, x, 0, 1, y, 0, 1, slow, 1, bits.length);
+      smallKernels.binary(operation, x, 0, 1, y, 0, 1, fast, 1, bits.length);
+      expect(equal(), `binary ${operation}`).toBe(true);
+    }
+    for (const address of [x, y, slow, fast]) kernelMemory.release(address);
   });
 
   it('the loops that measure the peak', () => {

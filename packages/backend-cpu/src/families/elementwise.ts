@@ -28,8 +28,6 @@ export interface BroadcastPlan {
   bColumn: number;
 }
 
-const wholePlan = (columns: number): BroadcastPlan => ({ rows: 1, columns, aRow: 0, aColumn: 1, bRow: 0, bColumn: 1 });
-
 /**
  * Whether the output is rows × columns such that each operand is whole, one row, one column or one value; the usual cases of
  * broadcasting are. The split is the one of the smaller operand.
@@ -62,26 +60,33 @@ function operandStrides(shape: readonly number[], out: readonly number[], axis: 
 }
 
 function defineBinary(name: keyof typeof binaryOperations): void {
+  const operation = binaryOperations[name];
   defineKernel(name, (call, inputs, attributes) => {
     const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
     if (!isFloat32(a) || !isFloat32(b)) return runStock(name, call, inputs, attributes);
-    const same = util.arraysEqual(a.shape, b.shape);
-    const shape = same ? a.shape : broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    if (util.arraysEqual(a.shape, b.shape)) {
+      const size = util.sizeFromShape(a.shape);
+      const out = call.output(a.shape);
+      const [left, right, target] = [call.input(a), call.input(b), call.input(out)];
+      call.kernelsFor(size).binary(operation, left, 0, 1, right, 0, 1, target, 1, size);
+      return out;
+    }
+    const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const size = util.sizeFromShape(shape);
-    const plan = same ? wholePlan(size) : broadcastPlan(a.shape, b.shape, shape);
+    const plan = broadcastPlan(a.shape, b.shape, shape);
     if (!plan || size === 0) return runStock(name, call, inputs, attributes);
     const out = call.output(shape);
-    call.kernels.binary(
-      ...([binaryOperations[name], call.input(a), plan.aRow, plan.aColumn] as const),
-      ...([call.input(b), plan.bRow, plan.bColumn, call.input(out), plan.rows, plan.columns] as const),
-    );
+    const { rows, columns, aRow, aColumn, bRow, bColumn } = plan;
+    const [left, right, target] = [call.input(a), call.input(b), call.input(out)];
+    call.kernelsFor(size).binary(operation, left, aRow, aColumn, right, bRow, bColumn, target, rows, columns);
     return out;
   });
 }
 
 function unary(call: KernelCall, operation: number, x: TensorInfo): TensorInfo {
   const out = call.output(x.shape);
-  call.kernels.unary(operation, call.input(x), call.input(out), util.sizeFromShape(x.shape));
+  const size = util.sizeFromShape(x.shape);
+  call.kernelsFor(size).unary(operation, call.input(x), call.input(out), size);
   return out;
 }
 
