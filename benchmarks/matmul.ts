@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-wasm';
-import { kernelInfo } from '@ostinato/backend-cpu';
+import { kernelInfo, measurePeak } from '@ostinato/backend-cpu';
 import { Rng } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { jaxMatmul } from './peers/jax-js.ts';
@@ -54,6 +54,11 @@ export const matmul: Benchmark = async (report, { quick }) => {
   await tf.setBackend('ostinato-cpu');
   const info = kernelInfo();
   const figures: Figures = { kernels: info as unknown as Record<string, unknown> };
+  const peak = await measurePeak();
+  figures['peak'] = { ...peak };
+  report(
+    `peak: ${peak.gigaflops.toFixed(0)} GFLOP/s in registers, ${peak.gigabytesPerSecond.toFixed(0)} GB/s copied, on ${peak.threads} threads`,
+  );
   const list = products(quick);
   const ours: number[] = [];
   for (const product of list) ours.push(await milliseconds('ostinato-cpu', product, 1500));
@@ -82,6 +87,7 @@ export const matmul: Benchmark = async (report, { quick }) => {
     const torch = 'skipped' in peer ? null : peer.milliseconds[i]!;
     const entry = {
       gigaflops: gigaflops(ours[i]!),
+      ofPeak: gigaflops(ours[i]!) / peak.gigaflops,
       stockWasmGigaflops: gigaflops(wasm),
       jaxJsGigaflops: gigaflops(jax),
       tfjsNodeGigaflops: node === null ? null : gigaflops(node),
