@@ -50,7 +50,7 @@ EXPORT void binary(int operation, const float *a, int a_row, int a_column, const
   }
 }
 
-enum Unary { SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6, SILU };
+enum Unary { SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6, SILU, LOGARITHM, ERROR_FUNCTION };
 
 #define GELU_SCALE 0.7978845608028654f /* √(2/π) */
 #define GELU_CUBIC 0.044715f
@@ -69,6 +69,8 @@ INLINE vec unary_lanes(int operation, vec x) {
     // 0.5·x·(1 + tanh u) = x·σ(2u), which keeps the digits of the left tail.
     case GELU_TANH: return x * vector_sigmoid(splat(2.0f * GELU_SCALE) * x * (splat(1.0f) + splat(GELU_CUBIC) * x * x));
     case SILU: return x * vector_sigmoid(x);
+    case LOGARITHM: return vector_log(x);
+    case ERROR_FUNCTION: return vector_erf(x);
     default: return minimum(maximum(x, splat(0.0f)), splat(6.0f));
   }
 }
@@ -93,6 +95,8 @@ EXPORT void unary(int operation, const float *x, float *out, usize size) {
     case GELU_ERF: unary_all(GELU_ERF, x, out, size); break;
     case GELU_TANH: unary_all(GELU_TANH, x, out, size); break;
     case SILU: unary_all(SILU, x, out, size); break;
+    case LOGARITHM: unary_all(LOGARITHM, x, out, size); break;
+    case ERROR_FUNCTION: unary_all(ERROR_FUNCTION, x, out, size); break;
     default: unary_all(RELU6, x, out, size); break;
   }
 }

@@ -11,7 +11,19 @@ import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock }
 const binaryOperations = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 };
 
 /** Codes of `enum Unary` in kernels/elementwise.c. */
-const unaryOperations = { Square: 0, Sqrt: 1, Exp: 2, Tanh: 3, Sigmoid: 4, Relu: 5, Neg: 6, Abs: 7, Relu6: 10 };
+const unaryOperations = {
+  Square: 0,
+  Sqrt: 1,
+  Exp: 2,
+  Tanh: 3,
+  Sigmoid: 4,
+  Relu: 5,
+  Neg: 6,
+  Abs: 7,
+  Relu6: 10,
+  Log: 12,
+  Erf: 13,
+};
 const gelu = { none: 8, tanh: 9 };
 const silu = 11;
 
