@@ -47,7 +47,8 @@ describe.runIf(sanitizer)('with sanitizers (skipped without gcc and its libasan 
 
   it('every kernel stays within its operands', () => {
     const { status, printed } = runSanitized('native.test.ts', '-t', 'against WebAssembly');
-    expect(printed).toMatch(/Tests .*9 passed/);
+    // None at all would pass too, if the pattern of names matched nothing.
+    expect(Number(/Tests .*?(\d+) passed/.exec(printed)?.[1]), printed).toBeGreaterThanOrEqual(8);
     expect(status).toBe(0);
   }, 300_000);
 
