@@ -1,6 +1,7 @@
 // Softmax cross-entropy of integer labels. With p = softmax(z), class weights w, smoothing ε and V classes, a row's loss is
 //   (1−ε)·w_y·(−log p_y) + (ε/V)·Σ_c w_c·(−log p_c),   −log p_c = log Σ exp(z − max) + (max − z_c),
 // which never forms exp of a large number nor the difference of two large ones. The caller has checked the labels.
+#include "team.h"
 #include "vector-math.h"
 
 INLINE float row_maximum(const float *z, int classes) {
@@ -50,9 +51,12 @@ INLINE float total_weight(const float *weights, int classes) {
 // Rows whose label is `ignored` have no loss; `has_ignored` says whether there is such a label.
 EXPORT void cross_entropy_forward(const float *logits, const int *labels, const float *weights, float *losses,
                                   float *log_sum_exp, int rows, int classes, float smoothing, int has_ignored,
-                                  int ignored) {
+                                  int ignored, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  logits += (usize)part.first * classes;
   float weight_sum = total_weight(weights, classes);
-  for (int i = 0; i < rows; i++, logits += classes) {
+  for (int i = part.first; i < part.last; i++, logits += classes) {
     float largest = row_maximum(logits, classes);
     float log_sum = (float)natural_log(exponentials(logits, largest, 0, classes));
     int label = labels[i];
@@ -69,9 +73,13 @@ EXPORT void cross_entropy_forward(const float *logits, const int *labels, const 
 // 1e4 has lost the digits that the softmax needs.
 EXPORT void cross_entropy_backward(const float *logits, const int *labels, const float *weights, const float *log_sum_exp,
                                    const float *d_losses, float *d_logits, int rows, int classes, float smoothing,
-                                   int has_ignored, int ignored) {
+                                   int has_ignored, int ignored, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  logits += (usize)part.first * classes;
+  d_logits += (usize)part.first * classes;
   float weight_sum = total_weight(weights, classes);
-  for (int i = 0; i < rows; i++, logits += classes, d_logits += classes) {
+  for (int i = part.first; i < part.last; i++, logits += classes, d_logits += classes) {
     int label = labels[i];
     if (has_ignored && label == ignored) {
       zero_floats(d_logits, classes);
@@ -89,8 +97,12 @@ EXPORT void cross_entropy_backward(const float *logits, const int *labels, const
 }
 
 // Softmax of each row.
-EXPORT void softmax(const float *logits, float *out, int rows, int classes) {
-  for (int i = 0; i < rows; i++, logits += classes, out += classes) {
+EXPORT void softmax(const float *logits, float *out, int rows, int classes, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  logits += (usize)part.first * classes;
+  out += (usize)part.first * classes;
+  for (int i = part.first; i < part.last; i++, logits += classes, out += classes) {
     vec scale = splat(1.0f / exponentials(logits, row_maximum(logits, classes), out, classes));
     for (int j = 0; j < classes; j += W) {
       int lanes = smaller(W, classes - j);

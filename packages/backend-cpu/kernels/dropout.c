@@ -1,6 +1,7 @@
 // Dropout with a counter-based generator: element i depends on the key and on i alone, so that the backward pass needs no
 // mask. Threefry-2x32 with 20 rounds, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 #include "dropout.h"
+#include "team.h"
 
 INLINE uvec rotate_left(uvec x, int by) { return x << by | x >> (32 - by); }
 
@@ -43,12 +44,15 @@ INLINE struct Kept kept_lanes(unsigned long long j, ivec limit, unsigned key0, u
 INLINE ivec keep_limit(double rate) { return (int)__builtin_ceil(rate * 0x1p24) - (ivec){0}; }
 
 // output = input / (1 − rate) where the element is kept, else 0.
-EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1) {
+EXPORT void dropout(const float *input, float *output, usize size, double rate, unsigned key0, unsigned key1,
+                    int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, (int)size, 32);
   vec scale = splat((float)(1.0 / (1.0 - rate)));
   ivec limit = keep_limit(rate);
-  for (usize i = 0; i < size; i += 2 * W) {
+  for (int i = part.first; i < part.last; i += 2 * W) {
     struct Kept kept = kept_lanes(i / 2, limit, key0, key1);
-    int rest = size - i < 2 * W ? (int)(size - i) : 2 * W;
+    int rest = smaller(2 * W, part.last - i);
     store_lanes(output + i, (vec)((ivec)(load_lanes(input + i, rest) * scale) & kept.low), rest);
     if (rest > W)
       store_lanes(output + i + W, (vec)((ivec)(load_lanes(input + i + W, rest - W) * scale) & kept.high), rest - W);

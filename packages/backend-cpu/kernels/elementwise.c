@@ -1,5 +1,8 @@
-// Arithmetic and functions on every element, and reductions.
+// Arithmetic and functions on every element. A lane's bits do not depend on its place, so threads share the elements.
+#include "team.h"
 #include "vector-math.h"
+
+enum { share_unit = 16 };  // floats of a cache line
 
 enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM };
 
@@ -27,9 +30,17 @@ INLINE void binary_row(int operation, const float *a, int a_column, const float 
   }
 }
 
+// Rows of an output, `stride` floats apart.
+struct Rectangle {
+  float *out;
+  int stride, rows, columns;
+};
+
 INLINE void binary_rows(int operation, const float *a, int a_row, int a_column, const float *b, int b_row, int b_column,
-                        float *out, int rows, int columns) {
-  for (int i = 0; i < rows; i++, a += a_row, b += b_row, out += columns) {
+                        struct Rectangle place) {
+  float *out = place.out;
+  int columns = place.columns;
+  for (int i = 0; i < place.rows; i++, a += a_row, b += b_row, out += place.stride) {
     if (a_column && b_column) binary_row(operation, a, 1, b, 1, out, columns);
     else if (a_column) binary_row(operation, a, 1, b, 0, out, columns);
     else if (b_column) binary_row(operation, a, 0, b, 1, out, columns);
@@ -39,14 +50,17 @@ INLINE void binary_rows(int operation, const float *a, int a_row, int a_column, 
 
 // out[rows, columns] = a ∘ b, operands read through strides, which covers scalars, rows and columns broadcast.
 EXPORT void binary(int operation, const float *a, int a_row, int a_column, const float *b, int b_row, int b_column,
-                   float *out, int rows, int columns) {
+                   float *out, int rows, int columns, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = rows > columns ? share(&team, rows, 1) : share(&team, columns, share_unit);
+  int row = rows > columns ? part.first : 0, column = rows > columns ? 0 : part.first, count = part.last - part.first;
+  const float *left = a + (usize)row * a_row + column * a_column, *right = b + (usize)row * b_row + column * b_column;
+  struct Rectangle place = {out + (usize)row * columns + column, columns, rows > columns ? count : rows,
+                            rows > columns ? columns : count};
   switch (operation) {
-    case ADD: binary_rows(ADD, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
-    case SUBTRACT: binary_rows(SUBTRACT, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
-    case MULTIPLY: binary_rows(MULTIPLY, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
-    case DIVIDE: binary_rows(DIVIDE, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
-    case MAXIMUM: binary_rows(MAXIMUM, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
-    default: binary_rows(MINIMUM, a, a_row, a_column, b, b_row, b_column, out, rows, columns); break;
+#define CASE(OPERATION) case OPERATION: binary_rows(OPERATION, left, a_row, a_column, right, b_row, b_column, place); break;
+    CASE(ADD) CASE(SUBTRACT) CASE(MULTIPLY) CASE(DIVIDE) CASE(MAXIMUM) CASE(MINIMUM)
+#undef CASE
   }
 }
 
@@ -82,22 +96,17 @@ INLINE void unary_all(int operation, const float *x, float *out, usize size) {
 }
 
 // x and out may be the same.
-EXPORT void unary(int operation, const float *x, float *out, usize size) {
+EXPORT void unary(int operation, const float *x, float *out, usize size, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, (int)size, share_unit);
+  x += part.first;
+  out += part.first;
+  size = part.last - part.first;
   switch (operation) {
-    case SQUARE: unary_all(SQUARE, x, out, size); break;
-    case SQUARE_ROOT: unary_all(SQUARE_ROOT, x, out, size); break;
-    case EXPONENTIAL: unary_all(EXPONENTIAL, x, out, size); break;
-    case TANH: unary_all(TANH, x, out, size); break;
-    case SIGMOID: unary_all(SIGMOID, x, out, size); break;
-    case RELU: unary_all(RELU, x, out, size); break;
-    case NEGATE: unary_all(NEGATE, x, out, size); break;
-    case ABSOLUTE: unary_all(ABSOLUTE, x, out, size); break;
-    case GELU_ERF: unary_all(GELU_ERF, x, out, size); break;
-    case GELU_TANH: unary_all(GELU_TANH, x, out, size); break;
-    case SILU: unary_all(SILU, x, out, size); break;
-    case LOGARITHM: unary_all(LOGARITHM, x, out, size); break;
-    case ERROR_FUNCTION: unary_all(ERROR_FUNCTION, x, out, size); break;
-    default: unary_all(RELU6, x, out, size); break;
+#define CASE(OPERATION) case OPERATION: unary_all(OPERATION, x, out, size); break;
+    CASE(SQUARE) CASE(SQUARE_ROOT) CASE(EXPONENTIAL) CASE(TANH) CASE(SIGMOID) CASE(RELU) CASE(NEGATE) CASE(ABSOLUTE)
+    CASE(GELU_ERF) CASE(GELU_TANH) CASE(RELU6) CASE(SILU) CASE(LOGARITHM) CASE(ERROR_FUNCTION)
+#undef CASE
   }
 }
 
@@ -110,78 +119,25 @@ INLINE vec gelu_slope(int tanh_form, vec x) {
   return s + x * s * (splat(1.0f) - s) * slope;
 }
 
-EXPORT void gelu_backward(int tanh_form, const float *x, const float *d_output, float *d_input, usize size) {
-  for (usize i = 0; i < size; i += W) {
-    int lanes = size - i < W ? (int)(size - i) : W;
+EXPORT void gelu_backward(int tanh_form, const float *x, const float *d_output, float *d_input, usize size,
+                          int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, (int)size, share_unit);
+  for (int i = part.first; i < part.last; i += W) {
+    int lanes = smaller(W, part.last - i);
     vec slope = tanh_form ? gelu_slope(1, load_lanes(x + i, lanes)) : gelu_slope(0, load_lanes(x + i, lanes));
     store_lanes(d_input + i, slope * load_lanes(d_output + i, lanes), lanes);
   }
 }
 
 // With s = σ(x):  d(x·s) = s + x·s·(1−s).
-EXPORT void silu_backward(const float *x, const float *d_output, float *d_input, usize size) {
-  for (usize i = 0; i < size; i += W) {
-    int lanes = size - i < W ? (int)(size - i) : W;
+EXPORT void silu_backward(const float *x, const float *d_output, float *d_input, usize size,
+                          int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, (int)size, share_unit);
+  for (int i = part.first; i < part.last; i += W) {
+    int lanes = smaller(W, part.last - i);
     vec value = load_lanes(x + i, lanes), s = vector_sigmoid(value), slope = s + value * s * (splat(1.0f) - s);
     store_lanes(d_input + i, slope * load_lanes(d_output + i, lanes), lanes);
-  }
-}
-
-// out[i] = Σ_j x[i, j], four partial sums a lane apart, in double precision beyond 4096 elements.
-EXPORT void sum_inner(const float *x, float *out, int rows, int columns) {
-  for (int i = 0; i < rows; i++) {
-    double total = 0.0;
-    for (int start = 0; start < columns; start += 4096) {
-      int end = smaller(columns, start + 4096), j = start;
-      vec first = splat(0.0f), second = first;
-      for (; j + 2 * W <= end; j += 2 * W) {
-        first += load(x + j);
-        second += load(x + j + W);
-      }
-      float rest = 0.0f;
-      for (; j < end; j++) rest += x[j];
-      total += (double)(sum_lanes(first + second) + rest);
-    }
-    out[i] = (float)total;
-    x += columns;
-  }
-}
-
-// out[outer, inner] = Σ_j x[outer, j, inner].
-EXPORT void sum_middle(const float *x, float *out, int outer, int middle, int inner) {
-  for (int i = 0; i < outer; i++, out += inner) {
-    zero_floats(out, inner);
-    for (int k = 0; k < middle; k++, x += inner) {
-      int j = 0;
-      for (; j + W <= inner; j += W) store(out + j, load(out + j) + load(x + j));
-      for (; j < inner; j++) out[j] += x[j];
-    }
-  }
-}
-
-// out[batch, columns, rows] = x[batch, rows, columns], in blocks that stay in the first-level cache.
-EXPORT void transpose(const float *x, float *out, int batch, int rows, int columns) {
-  for (int b = 0; b < batch; b++, x += rows * columns, out += rows * columns)
-    for (int i0 = 0; i0 < rows; i0 += 32)
-      for (int j0 = 0; j0 < columns; j0 += 32)
-        for (int j = j0; j < smaller(columns, j0 + 32); j++)
-          for (int i = i0; i < smaller(rows, i0 + 32); i++) out[j * rows + i] = x[i * columns + j];
-}
-
-// Transposition that leaves the last axis in place: rows of `width` floats in the order of the output. `plan` holds, for
-// each of `rank` outer axes of the output, its size and the distance (in rows) of its steps in x.
-EXPORT void permute(const float *x, float *out, const int *plan, int rank, int width) {
-  int index[8] = {0}, position = 0;
-  for (;;) {
-    copy_floats(out, x + (usize)position * width, width);
-    out += width;
-    int axis = rank - 1;
-    for (; axis >= 0; axis--) {
-      position += plan[2 * axis + 1];
-      if (++index[axis] < plan[2 * axis]) break;
-      position -= plan[2 * axis] * plan[2 * axis + 1];
-      index[axis] = 0;
-    }
-    if (axis < 0) return;
   }
 }

@@ -1,20 +1,28 @@
 // Embedding: rows of a table by integer ids, and the gradient of the table. The caller has checked the ids.
-#include "vector.h"
+#include "team.h"
 
-EXPORT void embedding_gather(const float *table, const int *ids, float *output, int rows, int width) {
-  for (int i = 0; i < rows; i++) copy_floats(output + i * width, table + ids[i] * width, width);
+EXPORT void embedding_gather(const float *table, const int *ids, float *output, int rows, int width, int thread, int threads,
+                             int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  for (int i = part.first; i < part.last; i++) copy_floats(output + (usize)i * width, table + (usize)ids[i] * width, width);
 }
 
-// dTable[v] = Σ dOutput[i] over the rows i with ids[i] = v, except for `padding` (−1: none).
+// dTable[v] = Σ dOutput[i] over the rows i with ids[i] = v, except for `padding` (−1: none). Threads share columns.
 EXPORT void embedding_scatter(const int *ids, const float *d_output, float *d_table, int rows, int width, int vocabulary,
-                              int padding) {
-  zero_floats(d_table, (usize)vocabulary * width);
+                              int padding, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, width, 16);
+  if (threads == 1) zero_floats(d_table, (usize)vocabulary * width);
+  else
+    for (int v = 0; v < vocabulary; v++) zero_floats(d_table + (usize)v * width + part.first, part.last - part.first);
   for (int i = 0; i < rows; i++) {
     if (ids[i] == padding) continue;
-    float *target = d_table + ids[i] * width;
-    const float *source = d_output + i * width;
-    int j = 0;
-    for (; j + W <= width; j += W) store(target + j, load(target + j) + load(source + j));
-    for (; j < width; j++) target[j] += source[j];
+    float *target = d_table + (usize)ids[i] * width;
+    const float *source = d_output + (usize)i * width;
+    for (int j = part.first; j < part.last; j += W) {
+      int lanes = smaller(W, part.last - j);
+      store_lanes(target + j, load_lanes(target + j, lanes) + load_lanes(source + j, lanes), lanes);
+    }
   }
 }

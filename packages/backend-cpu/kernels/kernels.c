@@ -10,4 +10,6 @@
 #include "normalization.c"
 #include "optimizer.c"
 #include "peak.c"
+#include "reduction.c"
 #include "rnn.c"
+#include "transposition.c"

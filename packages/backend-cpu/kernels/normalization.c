@@ -1,5 +1,5 @@
 // Layer norm (Ba, Kiros & Hinton 2016, arXiv:1607.06450) and RMS norm (Zhang & Sennrich 2019, arXiv:1910.07467) over rows.
-#include "vector.h"
+#include "team.h"
 
 // Σ (x − shift), or Σ (x − shift)².
 INLINE float row_sum(const float *x, int width, float shift, int squared) {
@@ -26,8 +26,12 @@ INLINE void scale_row(const float *x, const float *gain, const float *bias, floa
 }
 
 EXPORT void layer_norm_forward(const float *input, const float *gain, const float *bias, float *output, float *means,
-                               float *inverses, int rows, int width, float epsilon) {
-  for (int i = 0; i < rows; i++, input += width, output += width) {
+                               float *inverses, int rows, int width, float epsilon, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  input += (usize)part.first * width;
+  output += (usize)part.first * width;
+  for (int i = part.first; i < part.last; i++, input += width, output += width) {
     // Summed from the first element, so that a constant row is exactly 0.
     float mean = input[0] + row_sum(input, width, input[0], 0) / width;
     float variance = row_sum(input, width, mean, 1) / width;
@@ -38,47 +42,81 @@ EXPORT void layer_norm_forward(const float *input, const float *gain, const floa
 }
 
 EXPORT void rms_norm_forward(const float *input, const float *gain, float *output, float *inverses, int rows, int width,
-                             float epsilon) {
-  for (int i = 0; i < rows; i++, input += width, output += width) {
+                             float epsilon, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, rows, 1);
+  input += (usize)part.first * width;
+  output += (usize)part.first * width;
+  for (int i = part.first; i < part.last; i++, input += width, output += width) {
     inverses[i] = 1.0f / __builtin_sqrtf(row_sum(input, width, 0.0f, 1) / width + epsilon);
     scale_row(input, gain, 0, 0.0f, inverses[i], output, width);
   }
 }
 
+// What a backward pass of a norm reads and writes; `means` is 0 for RMS norm, d_gain and d_bias may be 0.
+struct NormGradient {
+  const float *input, *gain, *means, *inverses, *d_output;
+  float *d_input, *d_gain, *d_bias;
+  int width;
+};
+
 // With x̂ = (x−mean)·inverse and g = dy∘gain:  dx = inverse·(g − mean(g) − x̂·mean(g∘x̂)); RMS norm has no mean(g).
-// dGain = Σ dy∘x̂, dBias = Σ dy over rows; `means` is 0 for RMS norm, d_gain and d_bias may be 0.
-INLINE void norm_backward(const float *input, const float *gain, const float *means, const float *inverses,
-                          const float *d_output, float *d_input, float *d_gain, float *d_bias, int rows, int width) {
-  if (d_gain) zero_floats(d_gain, width);
-  if (d_bias) zero_floats(d_bias, width);
-  for (int i = 0; i < rows; i++, input += width, d_output += width, d_input += width) {
-    vec mean = splat(means ? means[i] : 0.0f), inverse = splat(inverses[i]);
-    vec sum = splat(0.0f), product = splat(0.0f);
-    for (int j = 0; j < width; j += W) {
-      int lanes = smaller(W, width - j);
-      vec d = load_lanes(d_output + j, lanes), normal = (load_lanes(input + j, lanes) - mean) * inverse;
-      vec g = d * gain_lanes(gain, j, lanes);
-      sum += g;
-      product += g * normal;  // lanes beyond the row have g = 0
-      if (d_gain) store_lanes(d_gain + j, load_lanes(d_gain + j, lanes) + d * normal, lanes);
-      if (d_bias) store_lanes(d_bias + j, load_lanes(d_bias + j, lanes) + d, lanes);
-    }
-    vec mean_g = splat(means ? sum_lanes(sum) / width : 0.0f), mean_product = splat(sum_lanes(product) / width);
-    for (int j = 0; j < width; j += W) {
-      int lanes = smaller(W, width - j);
-      vec g = load_lanes(d_output + j, lanes) * gain_lanes(gain, j, lanes);
-      vec normal = (load_lanes(input + j, lanes) - mean) * inverse;
-      store_lanes(d_input + j, inverse * (g - mean_g - normal * mean_product), lanes);
-    }
+INLINE void norm_input_gradient(const struct NormGradient *g, int row) {
+  int width = g->width;
+  const float *input = g->input + (usize)row * width, *d_output = g->d_output + (usize)row * width;
+  float *d_input = g->d_input + (usize)row * width;
+  vec mean = splat(g->means ? g->means[row] : 0.0f), inverse = splat(g->inverses[row]);
+  vec sum = splat(0.0f), product = splat(0.0f);
+  for (int j = 0; j < width; j += W) {
+    int lanes = smaller(W, width - j);
+    vec scaled = load_lanes(d_output + j, lanes) * gain_lanes(g->gain, j, lanes);
+    sum += scaled;
+    product += scaled * ((load_lanes(input + j, lanes) - mean) * inverse);  // lanes beyond the row have scaled = 0
+  }
+  vec mean_sum = splat(g->means ? sum_lanes(sum) / width : 0.0f), mean_product = splat(sum_lanes(product) / width);
+  for (int j = 0; j < width; j += W) {
+    int lanes = smaller(W, width - j);
+    vec scaled = load_lanes(d_output + j, lanes) * gain_lanes(g->gain, j, lanes);
+    vec normal = (load_lanes(input + j, lanes) - mean) * inverse;
+    store_lanes(d_input + j, inverse * (scaled - mean_sum - normal * mean_product), lanes);
   }
 }
 
+// dGain += dy∘x̂, dBias += dy for columns first … last of a row.
+INLINE void norm_parameter_gradients(const struct NormGradient *g, int row, int first, int last) {
+  const float *input = g->input + (usize)row * g->width, *d_output = g->d_output + (usize)row * g->width;
+  vec mean = splat(g->means ? g->means[row] : 0.0f), inverse = splat(g->inverses[row]);
+  for (int j = first; j < last; j += W) {
+    int lanes = smaller(W, last - j);
+    vec d = load_lanes(d_output + j, lanes), normal = (load_lanes(input + j, lanes) - mean) * inverse;
+    if (g->d_gain) store_lanes(g->d_gain + j, load_lanes(g->d_gain + j, lanes) + d * normal, lanes);
+    if (g->d_bias) store_lanes(g->d_bias + j, load_lanes(g->d_bias + j, lanes) + d, lanes);
+  }
+}
+
+// Threads share rows for the gradient of the input, columns for those of the parameters, which are sums over all rows.
+static void norm_backward(const struct NormGradient *g, int rows, const struct Team *team) {
+  struct Range part = share(team, rows, 1), columns = share(team, g->width, 16);
+  int has_parameters = g->d_gain || g->d_bias;
+  if (g->d_gain) zero_floats(g->d_gain + columns.first, columns.last - columns.first);
+  if (g->d_bias) zero_floats(g->d_bias + columns.first, columns.last - columns.first);
+  for (int i = part.first; i < part.last; i++) {
+    norm_input_gradient(g, i);
+    if (has_parameters && team->threads == 1) norm_parameter_gradients(g, i, 0, g->width);
+  }
+  if (has_parameters && team->threads > 1)
+    for (int i = 0; i < rows; i++) norm_parameter_gradients(g, i, columns.first, columns.last);
+}
+
 EXPORT void layer_norm_backward(const float *input, const float *gain, const float *means, const float *inverses,
-                                const float *d_output, float *d_input, float *d_gain, float *d_bias, int rows, int width) {
-  norm_backward(input, gain, means, inverses, d_output, d_input, d_gain, d_bias, rows, width);
+                                const float *d_output, float *d_input, float *d_gain, float *d_bias, int rows, int width,
+                                int thread, int threads, int *shared) {
+  struct NormGradient g = {input, gain, means, inverses, d_output, d_input, d_gain, d_bias, width};
+  norm_backward(&g, rows, &(struct Team){thread, threads, shared});
 }
 
 EXPORT void rms_norm_backward(const float *input, const float *gain, const float *inverses, const float *d_output,
-                              float *d_input, float *d_gain, int rows, int width) {
-  norm_backward(input, gain, 0, inverses, d_output, d_input, d_gain, 0, rows, width);
+                              float *d_input, float *d_gain, int rows, int width, int thread, int threads, int *shared) {
+  struct NormGradient g = {input, gain, 0, inverses, d_output, d_input, d_gain, 0, width};
+  norm_backward(&g, rows, &(struct Team){thread, threads, shared});
 }

@@ -1,7 +1,7 @@
 // Adam (Kingma & Ba 2015, arXiv:1412.6980) with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101), one pass:
 //   m' = β₁m + (1−β₁)g,  v' = β₂v + (1−β₂)g²,
 //   update = −learningRate·((m'/firstCorrection) / (√(v'/secondCorrection) + epsilon) + weightDecay·parameter).
-#include "vector.h"
+#include "team.h"
 
 struct AdamRates {
   vec beta1, rest1, beta2, rest2, first, second, epsilon, rate, decay;
@@ -21,11 +21,14 @@ INLINE void adam_lanes(const struct AdamRates *r, const float *gradient, const f
 
 EXPORT void adam(const float *gradient, const float *m, const float *v, const float *parameter, float *update, float *new_m,
                  float *new_v, usize size, float learning_rate, double beta1, double beta2, float epsilon,
-                 float weight_decay, float first_correction, float second_correction) {
+                 float weight_decay, float first_correction, float second_correction, int thread, int threads,
+                 int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range part = share(&team, (int)size, 16);
   struct AdamRates rates = {
       splat((float)beta1), splat((float)(1.0 - beta1)), splat((float)beta2), splat((float)(1.0 - beta2)),
       splat(first_correction), splat(second_correction), splat(epsilon), splat(learning_rate), splat(weight_decay)};
-  usize i = 0;
-  for (; i + W <= size; i += W) adam_lanes(&rates, gradient, m, v, parameter, update, new_m, new_v, i, W);
-  if (i < size) adam_lanes(&rates, gradient, m, v, parameter, update, new_m, new_v, i, (int)(size - i));
+  int i = part.first;
+  for (; i + W <= part.last; i += W) adam_lanes(&rates, gradient, m, v, parameter, update, new_m, new_v, i, W);
+  if (i < part.last) adam_lanes(&rates, gradient, m, v, parameter, update, new_m, new_v, i, part.last - i);
 }

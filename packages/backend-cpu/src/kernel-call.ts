@@ -13,6 +13,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { OstinatoCpuBackend } from './backend.ts';
 import type { Address, Kernels } from './kernels.ts';
+import type { TeamArguments, TeamKernel } from './team.ts';
 
 /** Name that the backend is registered under. */
 export const backendName = 'ostinato-cpu';
@@ -20,8 +21,8 @@ export const backendName = 'ostinato-cpu';
 export type Inputs = Record<string, TensorInfo>;
 export type Attributes = Record<string, unknown>;
 
-/** Elements up to which calling native code takes longer than the work. */
-const smallWork = 512;
+/** Elements up to which calling native code takes longer than the work: `smallKernels` give the same bits. */
+export const smallWork: number = 512;
 
 export class KernelCall {
   readonly backend: OstinatoCpuBackend;
@@ -36,9 +37,10 @@ export class KernelCall {
     return this.backend.kernels;
   }
 
-  /** The table for work on so many elements. Both give the same bits. */
-  kernelsFor(size: number): Kernels {
-    return size <= smallWork ? this.backend.smallKernels : this.backend.kernels;
+  /** Runs a kernel whose time is that of reading and writing so many floats, on several threads where they are many. */
+  share<Name extends TeamKernel>(name: Name, floats: number, values: TeamArguments<Name>): void {
+    const { team } = this.backend;
+    team.run(name, team.threadsForFloats(floats), values);
   }
 
   /** Address of an input or output, float32 or int32 as the tensor says. */

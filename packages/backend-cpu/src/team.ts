@@ -9,10 +9,7 @@ import type { KernelMemory } from './memory.ts';
 import type { ReopenKernels } from './wasm.ts';
 
 /** Kernels that take `thread`, `threads` and the team's shared integers as their last arguments. */
-export type TeamKernel =
-  | 'gemm'
-  | `peak_${'multiply_add' | 'copy'}`
-  | `${'attention' | 'lstm' | 'rnn' | 'gru'}_${'forward' | 'backward'}`;
+export type TeamKernel = Exclude<keyof Kernels, `${string}_work` | 'random_words' | 'peak_operations'>;
 
 type WithoutThread<Arguments extends unknown[]> = Arguments extends [
   ...infer Rest,
@@ -159,6 +156,8 @@ export class Team {
   #jobs = 0;
   /** Seconds after which a thread that does not come counts as lost. Longer than any job between two meetings takes. */
   patience = 60;
+  /** Floats that are read and written in the time that a handing over takes: 4 MB. */
+  fewFloats: number = 2 ** 20;
 
   constructor(options: { memory: KernelMemory; kernels: Kernels; reopen: ReopenKernels; threads: number }) {
     this.#memory = options.memory;
@@ -175,7 +174,16 @@ export class Team {
 
   /** How many threads a job of so many operations gets now; starts the workers when it is the first large one. */
   threadsFor(operations: number): number {
-    if (this.#wanted === 1 || operations < smallJob) return 1;
+    return operations < smallJob ? 1 : this.#present();
+  }
+
+  /** The same for a job that does little more than to read and write so many floats. */
+  threadsForFloats(floats: number): number {
+    return floats < this.fewFloats ? 1 : this.#present();
+  }
+
+  #present(): number {
+    if (this.#wanted === 1) return 1;
     if (this.#integers === undefined) this.#start();
     return Math.min(this.#wanted, 1 + Atomics.load(this.#integers!, place.ready));
   }

@@ -183,6 +183,7 @@ describe.each([true, false])('OstinatoCpuBackend, shared memory %s', sharedMemor
   it('throws a typed error at the limit and leaves everything usable', () => {
     const held = tf.add(tensor(1, [1000]), 0);
     const expected = held.dataSync();
+    backend.team.threadsFor(1e9); // starts the workers, which have memory of their own
     const before = used();
     const hoard: tf.Tensor[] = [];
     const exhaust = () => {

@@ -208,15 +208,27 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     at(x).set(new Float32Array(bits.buffer));
     at(y).set(numbers(1, bits.length, 1e3));
     const equal = () => at(slow).every((value, i) => Object.is(value, at(fast)[i]));
-    for (let operation = 0; operation < 12; operation++) {
-      kernels.unary(operation, x, slow, bits.length);
-      smallKernels.unary(operation, x, fast, bits.length);
+    for (let operation = 0; operation < 14; operation++) {
+      kernels.unary(operation, x, slow, bits.length, 0, 1, 0);
+      smallKernels.unary(operation, x, fast, bits.length, 0, 1, 0);
       expect(equal(), `unary ${operation}`).toBe(true);
     }
     for (let operation = 0; operation < 6; operation++) {
-      kernels.binary(operation, x, 0, 1, y, 0, 1, slow, 1, bits.length);
-      smallKernels.binary(operation, x, 0, 1, y, 0, 1, fast, 1, bits.length);
+      kernels.binary(operation, x, 0, 1, y, 0, 1, slow, 1, bits.length, 0, 1, 0);
+      smallKernels.binary(operation, x, 0, 1, y, 0, 1, fast, 1, bits.length, 0, 1, 0);
       expect(equal(), `binary ${operation}`).toBe(true);
+    }
+    for (const [rows, columns] of [
+      [8, 512],
+      [64, 61],
+      [1365, 3],
+    ] as const) {
+      kernels.sum_inner(y, slow, rows, columns, 0, 0, 1, 0);
+      smallKernels.sum_inner(y, fast, rows, columns, 0, 0, 1, 0);
+      kernels.sum_middle(y, slow + 8192, 1, rows, columns, 0, 1, 0);
+      smallKernels.sum_middle(y, fast + 8192, 1, rows, columns, 0, 1, 0);
+      expect([kernels, smallKernels].map(table => table.sum_inner_work(1, 9000, 2))).toEqual([3, 3]);
+      expect(equal(), `sums of ${rows} × ${columns}`).toBe(true);
     }
     for (const address of [x, y, slow, fast]) kernelMemory.release(address);
   });

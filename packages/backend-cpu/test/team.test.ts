@@ -24,6 +24,7 @@ beforeAll(async () => {
     tf.copyRegisteredKernels('ostinato-cpu', name);
     backends.set(name, backend);
     await arrived(backend);
+    backend.team.fewFloats = 1000;
   }
 });
 
@@ -33,8 +34,13 @@ afterAll(() => {
 
 /** Runs `body` on one thread and on several; all bits must agree. */
 function expectSameBits(body: () => tf.Tensor[]): void {
-  const [one, ...others] = [...backends.keys()].map(name => on(name, body).map(({ values }) => [...values]));
-  for (const other of others) expect(other).toEqual(one);
+  const bytes = ({ values }: { values: Float32Array }) =>
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  const [one, ...others] = [...backends.keys()].map(name => on(name, body).map(bytes));
+  for (const other of others) {
+    expect(other.length).toBe(one!.length);
+    expect(other.findIndex((output, i) => !output.equals(one![i]!))).toBe(-1); // index of the first that differs
+  }
 }
 
 const size = (max: number) => fc.integer({ min: 1, max });
@@ -213,6 +219,71 @@ describe('a team of threads gives the bits that one thread gives', { timeout: 12
             dHidden: tensor(9, [batch, hidden]),
           };
           return [output!, hiddenState!, ...runKernel('OstinatoGruGrad', { ...arguments_, ...gradients }, attributes)];
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('work bound by memory gives the same bits too', { timeout: 120_000 }, () => {
+  const rows = fc.integer({ min: 1, max: 20 });
+  const columns = fc.integer({ min: 50, max: 5000 });
+
+  it('elementwise, broadcast, sums, softmax, transposition', () => {
+    fc.assert(
+      fc.property(rows, columns, fc.boolean(), (few, many, tall) => {
+        const shape = tall ? [many, few] : [few, many];
+        expectSameBits(() => {
+          const [a, b] = [tensor(1, shape, 3), tensor(2, shape, 3)];
+          const [row, column] = [tensor(3, [1, shape[1]!]), tensor(4, [shape[0]!, 1])];
+          const cube = tf.reshape(a, [few, many, 1]);
+          const turned = tf.transpose(tf.reshape(tensor(5, [few * many * 2]), [few, many, 2]), [1, 0, 2]);
+          const gelu = runKernel('OstinatoGelu', { input: a }, { approximate: 'none' });
+          const gradients = ['OstinatoGeluGrad', 'OstinatoSiluGrad'].flatMap(name =>
+            runKernel(name, { input: a, dOutput: b }, { approximate: 'tanh' }),
+          );
+          const dropped = runKernel('OstinatoDropout', { input: a }, { rate: 0.3, key: [1, 2] });
+          const sums = [tf.sum(a), tf.sum(a, 0), tf.sum(a, 1), tf.sum(cube, 1), tf.addN([a, b, a])];
+          const results = [tf.mul(a, b), tf.add(a, row), tf.div(column, b), tf.tanh(a), tf.softmax(a), tf.transpose(a)];
+          return [...results, turned, ...gelu, ...gradients, ...dropped, ...sums];
+        });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('norms, cross-entropy, embedding, Adam', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 700 }), (count, width) => {
+        expectSameBits(() => {
+          const [x, dOutput] = [tensor(1, [count, width], 5), tensor(2, [count, width])];
+          const [gain, bias] = [tensor(3, [width]), tensor(4, [width])];
+          const options = { epsilon: 1e-5 };
+          const [output, mean, inverseDeviation] = runKernel('OstinatoLayerNorm', { input: x, gain, bias }, options);
+          const saved = { mean: mean!, inverseDeviation: inverseDeviation! };
+          const layer = runKernel('OstinatoLayerNormGrad', { input: x, gain, bias, dOutput, ...saved }, options);
+          const [scaled, inverseRms] = runKernel('OstinatoRmsNorm', { input: x, gain }, options);
+          const rms = { input: x, gain, dOutput, inverseRms: inverseRms! };
+          const ids = tf.tensor1d(
+            Array.from({ length: count }, (_, i) => (7 * i) % width),
+            'int32',
+          );
+          const entropy = { logits: x, labels: ids, classWeights: absent() };
+          const smoothed = { labelSmoothing: 0.1, ignoreIndex: null };
+          const [losses, logSumExp] = runKernel('OstinatoSoftmaxCrossEntropy', entropy, smoothed);
+          const dLosses = { logSumExp: logSumExp!, dLosses: losses! };
+          const table = tensor(5, [width, 300]);
+          const lookup = { vocabularySize: width, paddingIndex: null };
+          const rows = runKernel('OstinatoEmbedding', { table, ids }, lookup);
+          const moments = { gradient: dOutput, firstMoment: x, secondMoment: tf.square(x), parameter: x };
+          const rates = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 };
+          return [
+            ...[output!, ...layer, scaled!, ...runKernel('OstinatoRmsNormGrad', rms, options), losses!, ...rows],
+            ...runKernel('OstinatoSoftmaxCrossEntropyGrad', { ...entropy, ...dLosses }, smoothed),
+            ...runKernel('OstinatoEmbeddingGrad', { ids, dOutput: rows[0]! }, lookup),
+            ...runKernel('OstinatoAdam', moments, { ...rates, firstCorrection: 0.1, secondCorrection: 0.01 }),
+          ];
         });
       }),
       { numRuns: 30 },

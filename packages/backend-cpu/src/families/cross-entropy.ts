@@ -26,11 +26,11 @@ function crossEntropy(call: KernelCall, inputs: Inputs, attributes: Attributes):
   });
   const losses = call.output([rows]);
   const logSumExp = call.output([rows]);
-  call.kernels.cross_entropy_forward(
+  call.share('cross_entropy_forward', 10 * rows * classes, [
     ...([call.input(logits), call.input(labels), call.optional(classWeights)] as const),
     ...([call.input(losses), call.input(logSumExp), rows, classes] as const),
     ...([labelSmoothing, Number(ignoreIndex !== null), ignoreIndex ?? 0] as const),
-  );
+  ]);
   return [losses, logSumExp];
 }
 
@@ -51,11 +51,11 @@ function crossEntropyGradient(call: KernelCall, inputs: Inputs, attributes: Attr
     except: ignoreIndex,
   });
   const dLogits = call.output(logits.shape);
-  call.kernels.cross_entropy_backward(
+  call.share('cross_entropy_backward', 14 * rows * classes, [
     ...([call.input(logits), call.input(labels), call.optional(classWeights), call.input(logSumExp)] as const),
     ...([call.input(dLosses), call.input(dLogits), rows, classes] as const),
     ...([labelSmoothing, Number(ignoreIndex !== null), ignoreIndex ?? 0] as const),
-  );
+  ]);
   return dLogits;
 }
 

@@ -5,7 +5,7 @@
 
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isFloat32 } from '../backend.ts';
-import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock, smallWork } from '../kernel-call.ts';
 
 /** Codes of `enum Binary` in kernels/elementwise.c. */
 const binaryOperations = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 };
@@ -26,6 +26,9 @@ const unaryOperations = {
 };
 const gelu = { none: 8, tanh: 9 };
 const silu = 11;
+
+/** What a function costs, in floats read or written in the same time: two, or more where it computes. */
+const unaryCost = [2, 3, 6, 9, 8, 2, 2, 2, 18, 12, 2, 10, 10, 16];
 
 /** Codes of the activations that a fused matrix product may end with. */
 export const activations: Record<string, number | undefined> = { relu: 5, relu6: 10, sigmoid: 4, tanh: 3 };
@@ -80,7 +83,9 @@ function defineBinary(name: keyof typeof binaryOperations): void {
       const size = util.sizeFromShape(a.shape);
       const out = call.output(a.shape);
       const [left, right, target] = [call.input(a), call.input(b), call.input(out)];
-      call.kernelsFor(size).binary(operation, left, 0, 1, right, 0, 1, target, 1, size);
+      if (size <= smallWork)
+        call.backend.smallKernels.binary(operation, left, 0, 1, right, 0, 1, target, 1, size, 0, 1, 0);
+      else call.share('binary', 3 * size, [operation, left, 0, 1, right, 0, 1, target, 1, size]);
       return out;
     }
     const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
@@ -90,7 +95,9 @@ function defineBinary(name: keyof typeof binaryOperations): void {
     const out = call.output(shape);
     const { rows, columns, aRow, aColumn, bRow, bColumn } = plan;
     const [left, right, target] = [call.input(a), call.input(b), call.input(out)];
-    call.kernelsFor(size).binary(operation, left, aRow, aColumn, right, bRow, bColumn, target, rows, columns);
+    const places = [operation, left, aRow, aColumn, right, bRow, bColumn, target, rows, columns] as const;
+    if (size <= smallWork) call.backend.smallKernels.binary(...places, 0, 1, 0);
+    else call.share('binary', 3 * size, [...places]);
     return out;
   });
 }
@@ -98,7 +105,9 @@ function defineBinary(name: keyof typeof binaryOperations): void {
 function unary(call: KernelCall, operation: number, x: TensorInfo): TensorInfo {
   const out = call.output(x.shape);
   const size = util.sizeFromShape(x.shape);
-  call.kernelsFor(size).unary(operation, call.input(x), call.input(out), size);
+  const [from, to] = [call.input(x), call.input(out)];
+  if (size <= smallWork) call.backend.smallKernels.unary(operation, from, to, size, 0, 1, 0);
+  else call.share('unary', unaryCost[operation]! * size, [operation, from, to, size]);
   return out;
 }
 
@@ -119,7 +128,7 @@ function softmax(call: KernelCall, inputs: Inputs, attributes: Attributes): Tens
   const columns = logits.shape[rank - 1]!;
   const out = call.output(logits.shape);
   const rows = util.sizeFromShape(logits.shape.slice(0, -1));
-  if (columns > 0) call.kernels.softmax(call.input(logits), call.input(out), rows, columns);
+  if (columns > 0) call.share('softmax', 12 * rows * columns, [call.input(logits), call.input(out), rows, columns]);
   return out;
 }
 
@@ -130,9 +139,10 @@ function addN(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorI
   if (!tensors.every(isFloat32) || !second) return runStock('AddN', call, inputs, attributes) as TensorInfo;
   const out = call.output(first.shape);
   const [target, size] = [call.input(out), util.sizeFromShape(first.shape)];
-  call.kernels.binary(binaryOperations.Add, call.input(first), 0, 1, call.input(second), 0, 1, target, 1, size);
+  const { Add } = binaryOperations;
+  call.share('binary', 3 * size, [Add, call.input(first), 0, 1, call.input(second), 0, 1, target, 1, size]);
   for (const tensor of rest) {
-    call.kernels.binary(binaryOperations.Add, target, 0, 1, call.input(tensor), 0, 1, target, 1, size);
+    call.share('binary', 3 * size, [Add, target, 0, 1, call.input(tensor), 0, 1, target, 1, size]);
   }
   return out;
 }
@@ -143,7 +153,8 @@ function geluGradient(call: KernelCall, inputs: Inputs, { approximate }: Attribu
   const dInput = call.output(input.shape);
   const size = util.sizeFromShape(input.shape);
   const isTanh = Number(approximate === 'tanh');
-  call.kernels.gelu_backward(isTanh, call.input(input), call.input(dOutput), call.input(dInput), size);
+  const addresses = [call.input(input), call.input(dOutput), call.input(dInput)] as const;
+  call.share('gelu_backward', 24 * size, [isTanh, ...addresses, size]);
   return dInput;
 }
 
@@ -152,7 +163,8 @@ function siluGradient(call: KernelCall, inputs: Inputs): TensorInfo {
   const { input, dOutput } = inputs as Record<'input' | 'dOutput', TensorInfo>;
   const dInput = call.output(input.shape);
   const size = util.sizeFromShape(input.shape);
-  call.kernels.silu_backward(call.input(input), call.input(dOutput), call.input(dInput), size);
+  const addresses = [call.input(input), call.input(dOutput), call.input(dInput)] as const;
+  call.share('silu_backward', 12 * size, [...addresses, size]);
   return dInput;
 }
 
@@ -160,7 +172,8 @@ function dropout(call: KernelCall, inputs: Inputs, attributes: Attributes): Tens
   const { input } = inputs as { input: TensorInfo };
   const { rate, key } = attributes as { rate: number; key: [number, number] };
   const output = call.output(input.shape);
-  call.kernels.dropout(call.input(input), call.input(output), util.sizeFromShape(input.shape), rate, key[0], key[1]);
+  const size = util.sizeFromShape(input.shape);
+  call.share('dropout', 12 * size, [call.input(input), call.input(output), size, rate, key[0], key[1]]);
   return output;
 }
 

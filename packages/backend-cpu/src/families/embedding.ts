@@ -13,7 +13,8 @@ function embedding(call: KernelCall, inputs: Inputs): TensorInfo {
   const rows = ids.shape[0]!;
   checkIndices(call, { where: 'OstinatoEmbedding', name: 'ids', indices: ids, rows, size });
   const output = call.output([rows, width]);
-  call.kernels.embedding_gather(call.input(table), call.input(ids), call.input(output), rows, width);
+  const addresses = [call.input(table), call.input(ids), call.input(output)] as const;
+  call.share('embedding_gather', 2 * rows * width, [...addresses, rows, width]);
   return output;
 }
 
@@ -25,7 +26,9 @@ function embeddingGradient(call: KernelCall, inputs: Inputs, attributes: Attribu
   checkIndices(call, { where: 'OstinatoEmbeddingGrad', name: 'ids', indices: ids, rows, size: vocabularySize });
   const dTable = call.output([vocabularySize, width]);
   const [idsAddress, from, to] = [call.input(ids), call.input(dOutput), call.input(dTable)];
-  call.kernels.embedding_scatter(idsAddress, from, to, rows, width, vocabularySize, paddingIndex ?? -1);
+  const floats = (vocabularySize + 3 * rows) * width;
+  const sizes = [rows, width, vocabularySize, paddingIndex ?? -1] as const;
+  call.share('embedding_scatter', floats, [idsAddress, from, to, ...sizes]);
   return dTable;
 }
 

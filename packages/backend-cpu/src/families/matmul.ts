@@ -86,10 +86,10 @@ function fusedProduct(call: KernelCall, inputs: Inputs, attributes: Attributes):
       return runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo;
     }
     const { aRow, aColumn, bRow, bColumn, rows, columns } = plan;
-    call.kernels.binary(0, target, aRow, aColumn, call.input(bias), bRow, bColumn, target, rows, columns);
+    call.share('binary', 3 * size, [0, target, aRow, aColumn, call.input(bias), bRow, bColumn, target, rows, columns]);
   }
   const code = activations[activation ?? 'linear'];
-  if (code !== undefined) call.kernels.unary(code, target, target, size);
+  if (code !== undefined) call.share('unary', 4 * size, [code, target, target, size]);
   const later = laterActivations[activation ?? 'linear'];
   if (later === undefined) return out;
   const operands = preluActivationWeights ? { x: out, alpha: preluActivationWeights } : { x: out };

@@ -13,10 +13,10 @@ function layerNorm(call: KernelCall, inputs: Inputs, { epsilon }: Attributes): T
   const { input, gain, bias } = inputs as NormInputs;
   const [rows, width] = input.shape as [number, number];
   const [output, mean, inverse] = [call.output(input.shape), call.output([rows]), call.output([rows])];
-  call.kernels.layer_norm_forward(
+  call.share('layer_norm_forward', 4 * rows * width, [
     ...([call.input(input), call.optional(gain), call.optional(bias), call.input(output)] as const),
     ...([call.input(mean), call.input(inverse), rows, width, epsilon as number] as const),
-  );
+  ]);
   return [output, mean, inverse];
 }
 
@@ -25,10 +25,10 @@ function layerNormGradient(call: KernelCall, inputs: Inputs): TensorInfo[] {
   const { input, gain, bias, mean, inverseDeviation, dOutput } = inputs as NormInputs;
   const [rows, width] = input.shape as [number, number];
   const [dInput, dGain, dBias] = [call.output(input.shape), call.output(gain.shape), call.output(bias.shape)];
-  call.kernels.layer_norm_backward(
+  call.share('layer_norm_backward', 6 * rows * width, [
     ...([call.input(input), call.optional(gain), call.input(mean), call.input(inverseDeviation)] as const),
     ...([call.input(dOutput), call.input(dInput), call.optional(dGain), call.optional(dBias), rows, width] as const),
-  );
+  ]);
   return [dInput, dGain, dBias];
 }
 
@@ -38,7 +38,7 @@ function rmsNorm(call: KernelCall, inputs: Inputs, { epsilon }: Attributes): Ten
   const [rows, width] = input.shape as [number, number];
   const [output, inverse] = [call.output(input.shape), call.output([rows])];
   const addresses = [call.input(input), call.optional(gain), call.input(output), call.input(inverse)] as const;
-  call.kernels.rms_norm_forward(...addresses, rows, width, epsilon as number);
+  call.share('rms_norm_forward', 4 * rows * width, [...addresses, rows, width, epsilon as number]);
   return [output, inverse];
 }
 
@@ -47,10 +47,10 @@ function rmsNormGradient(call: KernelCall, inputs: Inputs): TensorInfo[] {
   const { input, gain, inverseRms, dOutput } = inputs as NormInputs;
   const [rows, width] = input.shape as [number, number];
   const [dInput, dGain] = [call.output(input.shape), call.output(gain.shape)];
-  call.kernels.rms_norm_backward(
+  call.share('rms_norm_backward', 6 * rows * width, [
     ...([call.input(input), call.optional(gain), call.input(inverseRms), call.input(dOutput)] as const),
     ...([call.input(dInput), call.optional(dGain), rows, width] as const),
-  );
+  ]);
   return [dInput, dGain];
 }
 

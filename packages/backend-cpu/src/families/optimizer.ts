@@ -25,12 +25,12 @@ function adam(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorI
   const size = util.sizeFromShape(gradient.shape);
   const [update, newFirst, newSecond] = [gradient, firstMoment, secondMoment].map(({ shape }) => call.output(shape));
   const decayed = size > 0 ? call.optional(parameter) : 0;
-  call.kernels.adam(
+  call.share('adam', 10 * size, [
     ...([call.input(gradient), call.input(firstMoment), call.input(secondMoment), decayed] as const),
     ...([call.input(update!), call.input(newFirst!), call.input(newSecond!), size] as const),
     ...([rates.learningRate, rates.beta1, rates.beta2, rates.epsilon, rates.weightDecay] as const),
     ...([rates.firstCorrection, rates.secondCorrection] as const),
-  );
+  ]);
   return [update!, newFirst!, newSecond!];
 }
 

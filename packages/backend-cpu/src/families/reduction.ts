@@ -4,7 +4,7 @@
 
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isFloat32 } from '../backend.ts';
-import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock, smallWork } from '../kernel-call.ts';
 
 function sum(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
   const { x } = inputs as { x: TensorInfo };
@@ -24,8 +24,18 @@ function sum(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorIn
     number,
     number,
   ];
-  if (columns === 1) call.kernels.sum_inner(call.input(x), call.input(out), rows, reduced);
-  else call.kernels.sum_middle(call.input(x), call.input(out), rows, reduced, columns);
+  const [from, to] = [call.input(x), call.input(out)];
+  const { smallKernels, team } = call.backend;
+  if (size <= smallWork) {
+    if (columns === 1) smallKernels.sum_inner(from, to, rows, reduced, 0, 0, 1, 0);
+    else smallKernels.sum_middle(from, to, rows, reduced, columns, 0, 1, 0);
+    return out;
+  }
+  const threads = team.threadsForFloats(size);
+  if (columns === 1) {
+    const work = threads === 1 ? 0 : call.scratch(call.kernels.sum_inner_work(rows, reduced, threads));
+    team.run('sum_inner', threads, [from, to, rows, reduced, work]);
+  } else team.run('sum_middle', threads, [from, to, rows, reduced, columns]);
   return out;
 }
 
@@ -41,7 +51,8 @@ function transpose(call: KernelCall, inputs: Inputs, attributes: Attributes): Te
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const batch = x.shape.slice(0, -2);
   const out = call.output([...batch, columns, rows]);
-  call.kernels.transpose(call.input(x), call.input(out), util.sizeFromShape(batch), rows, columns);
+  const blocks = util.sizeFromShape(batch);
+  call.share('transpose', 8 * blocks * rows * columns, [call.input(x), call.input(out), blocks, rows, columns]);
   return out;
 }
 
@@ -53,7 +64,8 @@ function permute(call: KernelCall, x: TensorInfo, perm: number[]): TensorInfo {
   const steps = outer.flatMap(axis => [x.shape[axis]!, util.sizeFromShape(x.shape.slice(axis + 1, -1))]);
   const addresses = [call.input(x), call.input(out), plan] as const;
   new Int32Array(call.backend.kernelMemory.buffer, plan, steps.length).set(steps);
-  call.kernels.permute(...addresses, outer.length, x.shape.at(-1)!);
+  const [size, width] = [util.sizeFromShape(x.shape), x.shape.at(-1)!];
+  call.share('permute', 2 * size, [...addresses, outer.length, size / width, width]);
   return out;
 }
 

@@ -8,6 +8,6 @@ it.each([
 ])('%s', (_, beyond) => {
   const { kernels, kernelMemory } = new OstinatoCpuBackend();
   const address = kernelMemory.allocate(4 * 32);
-  kernels.unary(0, address, address, 32);
-  kernels.unary(0, address, address, 32 + beyond);
+  kernels.unary(0, address, address, 32, 0, 1, 0);
+  kernels.unary(0, address, address, 32 + beyond, 0, 1, 0);
 });
