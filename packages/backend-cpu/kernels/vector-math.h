@@ -113,9 +113,9 @@ INLINE vec vector_normal_cdf(vec x) {
 INLINE vec vector_log(vec x) {
   ivec tiny = x < splat(1.17549435e-38f);
   vec scaled = choose(tiny, x * splat(8388608.0f), x);
-  ivec bits = (ivec)scaled - (ivec)splat(0.70710678f);
-  ivec exponent = bits >> 23;
-  vec m = (vec)((ivec)scaled - (exponent << 23)), r = m - splat(1.0f);
+  // Unsigned, because a negative x, whose result is thrown away, overflows.
+  ivec exponent = (ivec)((uvec)scaled - (uvec)splat(0.70710678f)) >> 23;
+  vec m = (vec)((uvec)scaled - ((uvec)exponent << 23)), r = m - splat(1.0f);
   vec e = __builtin_convertvector(exponent, vec) - choose(tiny, splat(23.0f), splat(0.0f)), square = r * r;
   vec q = splat(7.03767194076e-2f);
   q = multiply_add(q, r, splat(-0.115146018917f));
