@@ -89,15 +89,22 @@ static __attribute__((noinline)) void meet_others(const struct Team *team) {
     if (may_sleep) wake_all(meetings);
     return;
   }
-  long long slept = 0;
-  for (int spins = 0; __atomic_load_n(meetings, __ATOMIC_ACQUIRE) == meeting;) {
-    if (spins < spins_before_sleep || !may_sleep) {
-      spins++;
+  long long slept = 0, spins = 0;
+  while (__atomic_load_n(meetings, __ATOMIC_ACQUIRE) == meeting) {
+    if (++spins < spins_before_sleep) {
+      relax();
+      continue;
+    }
+    if (may_sleep) {
+      slept += sleep_while(meetings, meeting);
+    } else if (spins % spins_before_sleep == 0) {
+      // The page's own thread, which has no clock here: a spin takes about a nanosecond or more.
+      slept += spins_before_sleep;
+    } else {
       relax();
       continue;
     }
     if (__atomic_load_n(broken, __ATOMIC_ACQUIRE)) return;
-    slept += sleep_while(meetings, meeting);
     if (slept > team->shared[team_patience] * 1000000000ll) __atomic_store_n(broken, 1, __ATOMIC_RELEASE);
   }
 }

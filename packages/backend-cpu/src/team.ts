@@ -44,6 +44,9 @@ const stopped = -1;
 /** About a tenth of a millisecond: the time between two kernels of a training step. */
 const spinsBeforeSleep = 20_000;
 
+/** Starts of workers that never came, after which there will be no more. */
+const mostFailedStarts = 3;
+
 /** The most threads of a team. */
 export const mostThreads: number = 2 ** threadBits - 1;
 
@@ -154,6 +157,8 @@ export class Team {
   #integers: Int32Array | undefined;
   #arguments: Float64Array | undefined;
   #jobs = 0;
+  /** How often workers ended before any of them had arrived. */
+  #failedStarts = 0;
   /** Seconds after which a thread that does not come counts as lost. Longer than any job between two meetings takes. */
   patience = 60;
   /** Floats that are read and written in the time that a handing over takes: 4 MB. */
@@ -185,7 +190,9 @@ export class Team {
   #present(): number {
     if (this.#wanted === 1) return 1;
     if (this.#integers === undefined) this.#start();
-    return Math.min(this.#wanted, 1 + Atomics.load(this.#integers!, place.ready));
+    // None when they could not start.
+    const ready = this.#integers as Int32Array | undefined;
+    return ready === undefined ? 1 : Math.min(this.#wanted, 1 + Atomics.load(ready, place.ready));
   }
 
   /**
@@ -246,10 +253,21 @@ export class Team {
       const stack = this.#memory.allocate(stackBytes);
       this.#blocks.push(stack);
       const lost = (): void => {
-        if (this.#integers === integers) this.dispose();
+        if (this.#integers === integers) this.#giveUp();
       };
-      this.#workers.push(startThread({ ...shared, ...numbers, stack: stack + stackBytes }, lost));
+      try {
+        this.#workers.push(startThread({ ...shared, ...numbers, stack: stack + stackBytes }, lost));
+      } catch {
+        this.#giveUp();
+        return;
+      }
     }
+  }
+
+  /** The team is incomplete. Where workers never come (a page's policy may forbid them), one thread has to do. */
+  #giveUp(): void {
+    if (Atomics.load(this.#integers!, place.ready) === 0 && ++this.#failedStarts === mostFailedStarts) this.#wanted = 1;
+    this.dispose();
   }
 
   /** Ends the workers and gives their memory back. The next large job starts new ones. */
