@@ -4,8 +4,7 @@
 // 2022, arXiv:2205.14135; Dao 2023, arXiv:2307.08691). The backward pass makes the weights anew, block by block, from the
 // largest score and the sum: their logarithm alone would lose the digits of a softmax over scores of thousands.
 //
-// The query heads that share a key head lie side by side, so they are read as one matrix of heads·query_time rows: row r is
-// head r / query_time, time r % query_time. Each row sees the first so many keys and no others (`visible_keys`).
+// The rows of the query heads that share a key head are counted through: row r is head r / query_time, time r % query_time. Each row sees the first so many keys and no others (`visible_keys`).
 //
 // All work is in items that write to places of their own, which the threads of a team share out and never meet over: forward
 // (batch row, key head, block of query rows), backward (batch row, key head). Only a bias that is broadcast over batch or heads
@@ -65,13 +64,14 @@ static usize forward_layout(const struct Attention *a, struct ForwardScratch *f,
 
 // The first `count` keys and values of one key head, packed as right factors, a block of keys after the other.
 static void pack_keys(const struct Attention *a, const struct ForwardScratch *f, int head, int count) {
-  const float *key = a->key + (usize)head * a->key_time * a->width;
-  const float *value = a->value + (usize)head * a->key_time * a->value_width;
+  const struct Place *keys_at = &a->places->key, *values_at = &a->places->value;
+  const float *key = a->key + head_at(keys_at, head, a->key_heads);
+  const float *value = a->value + head_at(values_at, head, a->key_heads);
   for (int k = 0, block = 0; k < count; k += KEY_BLOCK, block++) {
     int keys = smaller(KEY_BLOCK, count - k);
-    pack_right_factor(key + (usize)k * a->width, 1, a->width, f->keys + block * packed_right_size(a->width, KEY_BLOCK),
-                      a->width, keys);
-    pack_right_factor(value + (usize)k * a->value_width, a->value_width, 1,
+    pack_right_factor(key + (usize)k * keys_at->row, 1, keys_at->row,
+                      f->keys + block * packed_right_size(a->width, KEY_BLOCK), a->width, keys);
+    pack_right_factor(value + (usize)k * values_at->row, values_at->row, 1,
                       f->values + block * packed_right_size(KEY_BLOCK, a->value_width), keys, a->value_width);
   }
 }
@@ -83,22 +83,24 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
   int batch = head / a->key_heads, key_head = head % a->key_heads, length = key_length(a, batch);
   int reach = visible_keys(a, length, block.last_time), seen = seen_keys(a, length), few = block.rows <= THIN;
   usize first = (usize)head * group_rows(a) + block.first;
-  const float *query = a->query + first * a->width;
-  const float *key = a->key + (usize)head * a->key_time * a->width;
-  const float *value = a->value + (usize)head * a->key_time * a->value_width;
-  output += first * a->value_width;
+  const struct Places *at = a->places;
+  int query_row = at->query.row, key_row = at->key.row, value_row = at->value.row, output_row = at->output.row;
+  const float *query = a->query + query_at(a, &at->query, head, block.first);
+  const float *key = a->key + head_at(&at->key, head, a->key_heads);
+  const float *value = a->value + head_at(&at->value, head, a->key_heads);
+  output += query_at(a, &at->output, head, block.first);
   statistics += 2 * first;
   for (int i = 0; i < block.rows; i++) {
     f->largest[i] = -__builtin_inff();
     f->sums[i] = 0.0f;
   }
-  zero_floats(output, (usize)block.rows * a->value_width);
-  if (!few) pack_left_factor(query, a->width, 1, f->queries, block.rows, a->width);
+  for (int i = 0; i < block.rows; i++) zero_floats(output + (usize)i * output_row, a->value_width);
+  if (!few) pack_left_factor(query, query_row, 1, f->queries, block.rows, a->width);
 
   for (int k = 0, b = 0; k < reach; k += KEY_BLOCK, b++) {
     int keys = smaller(KEY_BLOCK, (few ? reach : seen) - k);
     if (few)
-      multiply(&alone, query, a->width, 1, key + (usize)k * a->width, 1, a->width, f->tile, KEY_BLOCK, block.rows, a->width,
+      multiply(&alone, query, query_row, 1, key + (usize)k * key_row, 1, key_row, f->tile, KEY_BLOCK, block.rows, a->width,
                keys, 0, 0);
     else
       multiply_packed(f->queries, f->keys + b * packed_right_size(a->width, KEY_BLOCK), f->tile, KEY_BLOCK, block.rows,
@@ -109,7 +111,7 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
       const float *bias = a->bias ? a->bias + row.bias + k * a->bias_key : 0;
       float *s = f->tile + i * KEY_BLOCK;
       float rescale = softmax_row(a, s, bias, count, keys, f->largest + i, f->sums + i);
-      if (k > 0 && rescale != 1.0f) scale_floats(output + (usize)i * a->value_width, a->value_width, rescale);
+      if (k > 0 && rescale != 1.0f) scale_floats(output + (usize)i * output_row, a->value_width, rescale);
       if (a->rate > 0.0) {
         float space[factors_space];
         const float *factors = dropout_row(a, row, k, count, space);
@@ -117,17 +119,17 @@ static void forward_item(const struct Attention *a, const struct ForwardScratch 
       }
     }
     if (few) {
-      multiply(&alone, f->tile, KEY_BLOCK, 1, value + (usize)k * a->value_width, a->value_width, 1, output, a->value_width,
-               block.rows, keys, a->value_width, 1, 0);
+      multiply(&alone, f->tile, KEY_BLOCK, 1, value + (usize)k * value_row, value_row, 1, output, output_row, block.rows,
+               keys, a->value_width, 1, 0);
     } else {
       pack_left_factor(f->tile, KEY_BLOCK, 1, f->weights, block.rows, keys);
-      multiply_packed(f->weights, f->values + b * packed_right_size(KEY_BLOCK, a->value_width), output, a->value_width,
+      multiply_packed(f->weights, f->values + b * packed_right_size(KEY_BLOCK, a->value_width), output, output_row,
                       block.rows, keys, a->value_width, 1);
     }
   }
   for (int i = 0; i < block.rows; i++) {
     float sum = f->sums[i], inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
-    scale_floats(output + (usize)i * a->value_width, a->value_width, inverse);
+    scale_floats(output + (usize)i * output_row, a->value_width, inverse);
     statistics[2 * i] = inverse == 0.0f ? 0.0f : f->largest[i];
     statistics[2 * i + 1] = inverse;
   }
@@ -142,14 +144,15 @@ EXPORT usize attention_forward_work(int key_time, int width, int value_width, in
   return floats_between(0, cursor);
 }
 
-// `statistics` receives, for each query, its largest score and the inverse of the sum of exponentials; 0 and 0 where it sees no
+// `places`: batch, head and row distances of queries, keys, values and outputs, in this order. `statistics` receives, for each query, its largest score and the inverse of the sum of exponentials; 0 and 0 where it sees no
 // key.
 EXPORT void attention_forward(const float *query, const float *key, const float *value, const float *bias,
-                              const int *lengths, float *output, float *statistics, int batch, int query_heads, int key_heads,
-                              int query_time, int key_time, int width, int value_width, int bias_batch, int bias_head,
-                              int bias_query, int bias_key, float scale, int causal, int offset, double rate, unsigned key0,
-                              unsigned key1, float *scratch, int thread, int threads, int *shared) {
-  struct Attention a = {query, key, value, bias, lengths,
+                              const int *lengths, float *output, float *statistics, const int *places, int batch,
+                              int query_heads, int key_heads, int query_time, int key_time, int width, int value_width,
+                              int bias_batch, int bias_head, int bias_query, int bias_key, float scale, int causal, int offset,
+                              double rate, unsigned key0, unsigned key1, float *scratch, int thread, int threads,
+                              int *shared) {
+  struct Attention a = {query, key, value, bias, lengths, (const struct Places *)places,
                         batch, query_heads, key_heads, query_time, key_time, width, value_width,
                         bias_batch, bias_head, bias_query, bias_key,
                         scale, causal, offset, rate, key0, key1};
@@ -219,8 +222,8 @@ static void gradient_row(const struct Attention *a, float *s, float *d, const fl
 }
 
 // Rows of queries or of their gradients; zeros for those that see no key, so that a NaN in them stays there.
-static void copy_sighted(const float *from, float *to, int rows, int width, const float *statistics) {
-  for (int i = 0; i < rows; i++, from += width, to += width) {
+static void copy_sighted(const float *from, int from_row, float *to, int rows, int width, const float *statistics) {
+  for (int i = 0; i < rows; i++, from += from_row, to += width) {
     if (statistics[2 * i + 1] == 0.0f) zero_floats(to, width);
     else copy_floats(to, from, width);
   }
@@ -235,22 +238,24 @@ INLINE float dot(const float *a, const float *b, int size) {
   return rest + sum_lanes(sum);
 }
 
-// Packs what the tiles of a key head share, and makes deltas.
-static void prepare_rows(const struct Attention *a, const struct BackwardScratch *f, usize first, const float *output,
-                         const float *statistics, const float *d_output) {
+// Packs what the tiles of a key head share, and makes deltas. `first` is its first row of all query rows.
+static void prepare_rows(const struct Attention *a, const struct BackwardScratch *f, int head, usize first,
+                         const float *output, const float *statistics, const float *d_output) {
   int width = a->width, value_width = a->value_width;
+  const struct Place *queries = &a->places->query, *outputs = &a->places->output;
   for (int b = 0; b < query_blocks(a); b++) {
     struct QueryBlock block = query_block(a, b);
-    usize row = first + block.first;
-    copy_sighted(a->query + row * width, f->clean, block.rows, width, statistics + 2 * row);
+    const float *known = statistics + 2 * (first + block.first);
+    usize at = query_at(a, outputs, head, block.first);
+    copy_sighted(a->query + query_at(a, queries, head, block.first), queries->row, f->clean, block.rows, width, known);
     pack_left_factor(f->clean, width, 1, f->query_rows + (usize)block.first * width, block.rows, width);
     pack_right_factor(f->clean, width, 1, f->queries + b * packed_right_size(QUERY_BLOCK, width), block.rows, width);
-    copy_sighted(d_output + row * value_width, f->clean, block.rows, value_width, statistics + 2 * row);
+    copy_sighted(d_output + at, outputs->row, f->clean, block.rows, value_width, known);
     pack_left_factor(f->clean, value_width, 1, f->d_output_rows + (usize)block.first * value_width, block.rows, value_width);
     pack_right_factor(f->clean, value_width, 1, f->d_outputs + b * packed_right_size(QUERY_BLOCK, value_width), block.rows,
                       value_width);
     for (int i = 0; i < block.rows; i++)
-      f->deltas[block.first + i] = dot(output + (row + i) * value_width, f->clean + i * value_width, value_width);
+      f->deltas[block.first + i] = dot(output + at + (usize)i * outputs->row, f->clean + i * value_width, value_width);
   }
 }
 
@@ -263,7 +268,8 @@ static void backward_tile(const struct Attention *a, const struct BackwardScratc
                           struct QueryBlock block, int k, int keys, const float *statistics, const struct Gradients *d) {
   int batch = head / a->key_heads, key_head = head % a->key_heads, length = key_length(a, batch);
   int width = a->width, value_width = a->value_width, rows = block.rows;
-  usize first = (usize)head * group_rows(a) + block.first, first_key = (usize)head * a->key_time + k;
+  usize first = (usize)head * group_rows(a) + block.first;
+  const struct Places *places = a->places;
   multiply_packed(f->query_rows + (usize)block.first * width, f->keys_across, f->weights, KEY_BLOCK, rows, width, keys, 0);
   multiply_packed(f->d_output_rows + (usize)block.first * value_width, f->values_across, f->d_weights, KEY_BLOCK, rows,
                   value_width, keys, 0);
@@ -278,12 +284,15 @@ static void backward_tile(const struct Attention *a, const struct BackwardScratc
   }
   pack_left_factor(f->weights, 1, KEY_BLOCK, f->left, keys, rows);
   multiply_packed(f->left, f->d_outputs + index * packed_right_size(QUERY_BLOCK, value_width),
-                  d->value + first_key * value_width, value_width, keys, rows, value_width, 1);
+                  d->value + head_at(&places->value, head, a->key_heads) + (usize)k * places->value.row, places->value.row, keys,
+                  rows, value_width, 1);
   pack_left_factor(f->d_weights, 1, KEY_BLOCK, f->left, keys, rows);
-  multiply_packed(f->left, f->queries + index * packed_right_size(QUERY_BLOCK, width), d->key + first_key * width, width,
-                  keys, rows, width, 1);
+  multiply_packed(f->left, f->queries + index * packed_right_size(QUERY_BLOCK, width),
+                  d->key + head_at(&places->key, head, a->key_heads) + (usize)k * places->key.row, places->key.row, keys, rows,
+                  width, 1);
   pack_left_factor(f->d_weights, KEY_BLOCK, 1, f->left, rows, keys);
-  multiply_packed(f->left, f->keys, d->query + first * width, width, rows, keys, width, 1);
+  multiply_packed(f->left, f->keys, d->query + query_at(a, &places->query, head, block.first), places->query.row, rows, keys,
+                  width, 1);
 }
 
 // All tiles of one key head. `head` counts key heads over the batch.
@@ -291,17 +300,20 @@ static void backward_item(const struct Attention *a, const struct BackwardScratc
                           const float *statistics, const float *d_output, const struct Gradients *d) {
   int width = a->width, value_width = a->value_width, blocks = query_blocks(a);
   int seen = seen_keys(a, key_length(a, head / a->key_heads));
-  usize rows = group_rows(a), first_row = head * rows, first_key = (usize)head * a->key_time;
-  zero_floats(d->query + first_row * width, rows * width);
-  zero_floats(d->key + first_key * width, (usize)a->key_time * width);
-  zero_floats(d->value + first_key * value_width, (usize)a->key_time * value_width);
-  prepare_rows(a, f, first_row, output, statistics, d_output);
+  int key_row = a->places->key.row, value_row = a->places->value.row;
+  usize key_first = head_at(&a->places->key, head, a->key_heads), value_first = head_at(&a->places->value, head, a->key_heads);
+  for (int r = 0; r < group_rows(a); r++) zero_floats(d->query + query_at(a, &a->places->query, head, r), width);
+  for (int k = 0; k < a->key_time; k++) {
+    zero_floats(d->key + key_first + (usize)k * key_row, width);
+    zero_floats(d->value + value_first + (usize)k * value_row, value_width);
+  }
+  prepare_rows(a, f, head, (usize)head * group_rows(a), output, statistics, d_output);
   for (int k = 0; k < seen; k += KEY_BLOCK) {
     int keys = smaller(KEY_BLOCK, seen - k);
-    const float *key = a->key + (first_key + k) * width, *value = a->value + (first_key + k) * value_width;
-    pack_right_factor(key, 1, width, f->keys_across, width, keys);
-    pack_right_factor(value, 1, value_width, f->values_across, value_width, keys);
-    pack_right_factor(key, width, 1, f->keys, keys, width);
+    const float *key = a->key + key_first + (usize)k * key_row, *value = a->value + value_first + (usize)k * value_row;
+    pack_right_factor(key, 1, key_row, f->keys_across, width, keys);
+    pack_right_factor(value, 1, value_row, f->values_across, value_width, keys);
+    pack_right_factor(key, key_row, 1, f->keys, keys, width);
     for (int b = 0; b < blocks; b++) {
       struct QueryBlock block = query_block(a, b);
       if (visible_keys(a, seen, block.last_time) > k) backward_tile(a, f, head, b, block, k, keys, statistics, d);
@@ -309,9 +321,10 @@ static void backward_item(const struct Attention *a, const struct BackwardScratc
   }
 }
 
-EXPORT usize attention_backward_work(int query_heads, int key_heads, int query_time, int width, int value_width,
-                                     int threads) {
+EXPORT usize attention_backward_work(const int *places, int query_heads, int key_heads, int query_time, int width,
+                                     int value_width, int threads) {
   struct Attention a = {.query_heads = query_heads, .key_heads = key_heads, .query_time = query_time};
+  a.places = (const struct Places *)places;
   a.width = width;
   a.value_width = value_width;
   struct BackwardScratch f;
@@ -324,11 +337,12 @@ EXPORT usize attention_backward_work(int query_heads, int key_heads, int query_t
 // `d_bias` is added to, 0 when there is no bias; the other gradients are written.
 EXPORT void attention_backward(const float *query, const float *key, const float *value, const float *bias,
                                const int *lengths, const float *output, const float *statistics, const float *d_output,
-                               float *d_query, float *d_key, float *d_value, float *d_bias, int batch, int query_heads,
-                               int key_heads, int query_time, int key_time, int width, int value_width, int bias_batch,
-                               int bias_head, int bias_query, int bias_key, float scale, int causal, int offset, double rate,
-                               unsigned key0, unsigned key1, float *scratch, int thread, int threads, int *shared) {
-  struct Attention a = {query, key, value, bias, lengths,
+                               float *d_query, float *d_key, float *d_value, float *d_bias, const int *places, int batch,
+                               int query_heads, int key_heads, int query_time, int key_time, int width, int value_width,
+                               int bias_batch, int bias_head, int bias_query, int bias_key, float scale, int causal,
+                               int offset, double rate, unsigned key0, unsigned key1, float *scratch, int thread, int threads,
+                               int *shared) {
+  struct Attention a = {query, key, value, bias, lengths, (const struct Places *)places,
                         batch, query_heads, key_heads, query_time, key_time, width, value_width,
                         bias_batch, bias_head, bias_query, bias_key,
                         scale, causal, offset, rate, key0, key1};

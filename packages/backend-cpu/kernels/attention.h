@@ -8,9 +8,17 @@
 // Rows and keys of a tile of scores: it, and the factors of its products, stay in the second-level cache.
 #define QUERY_BLOCK 64
 #define KEY_BLOCK 64
+// Where the rows of queries, keys, values or outputs lie: distances in floats. A row itself is contiguous.
+struct Place {
+  int batch, head, row;
+};
+struct Places {
+  struct Place query, key, value, output;
+};
 struct Attention {
   const float *query, *key, *value, *bias;
   const int *lengths;  // keys of each batch row, 0 when all have `key_time`
+  const struct Places *places;
   int batch, query_heads, key_heads, query_time, key_time, width, value_width;
   int bias_batch, bias_head, bias_query, bias_key;  // strides, 0 where the bias is broadcast; bias_key is 0 or 1
   float scale;
@@ -23,6 +31,22 @@ INLINE int group_size(const struct Attention *a) { return a->query_heads / a->ke
 INLINE int group_rows(const struct Attention *a) { return group_size(a) * a->query_time; }
 INLINE int rounded_up(int count, int unit) { return (count + unit - 1) / unit * unit; }
 
+// Whether the rows of all query heads of a group are one matrix: then one head follows behind the last row of the one before.
+INLINE int one_matrix(const struct Place *p, int time) { return p->head == time * p->row; }
+INLINE int together(const struct Attention *a) {
+  return group_size(a) == 1 ||
+         (one_matrix(&a->places->query, a->query_time) && one_matrix(&a->places->output, a->query_time));
+}
+// Offset of the head `head` of all heads over the batch, of `heads` in each row of it.
+INLINE usize head_at(const struct Place *p, int head, int heads) {
+  return (usize)(head / heads) * p->batch + (usize)(head % heads) * p->head;
+}
+// Offset of row r of the queries (or outputs) of the key head `head`, which counts over the batch.
+INLINE usize query_at(const struct Attention *a, const struct Place *p, int head, int r) {
+  int query_head = head % a->key_heads * group_size(a) + r / a->query_time;
+  return (usize)(head / a->key_heads) * p->batch + (usize)query_head * p->head + (usize)(r % a->query_time) * p->row;
+}
+
 // Keys that a query sees: those before `length` and, under the causal mask, up to time + offset.
 INLINE int visible_keys(const struct Attention *a, int length, int time) {
   return a->causal ? smaller(length, larger(0, time + a->offset + 1)) : length;
@@ -31,12 +55,14 @@ INLINE int key_length(const struct Attention *a, int batch) { return a->lengths 
 // Keys that any query sees: the last one sees the most.
 INLINE int seen_keys(const struct Attention *a, int length) { return visible_keys(a, length, a->query_time - 1); }
 
-// A block of the rows of one key head: rows of one query head, or several whole heads where they are short.
+// A block of the rows of one key head: rows of one query head, or several whole heads where they are short and lie together.
 struct QueryBlock {
   int first, rows, last_time;
 };
 INLINE int blocks_of_head(const struct Attention *a) { return (a->query_time + QUERY_BLOCK - 1) / QUERY_BLOCK; }
-INLINE int heads_of_block(const struct Attention *a) { return smaller(group_size(a), QUERY_BLOCK / a->query_time); }
+INLINE int heads_of_block(const struct Attention *a) {
+  return together(a) ? smaller(group_size(a), QUERY_BLOCK / a->query_time) : 1;
+}
 static int query_blocks(const struct Attention *a) {
   if (a->query_time >= QUERY_BLOCK) return group_size(a) * blocks_of_head(a);
   return (group_size(a) + heads_of_block(a) - 1) / heads_of_block(a);

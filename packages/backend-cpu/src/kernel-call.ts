@@ -92,6 +92,15 @@ export class KernelCall {
     return tensor;
   }
 
+  /** An output that is an input's memory under another name: whoever writes there must know that nobody reads it. */
+  shared(source: TensorInfo): TensorInfo {
+    this.input(source); // moves the values into the memory
+    this.backend.incRef(source.dataId);
+    const tensor = { dataId: source.dataId, shape: source.shape, dtype: source.dtype };
+    this.#outputs.push(tensor);
+    return tensor;
+  }
+
   /** Scratch memory for the time of the call. */
   scratch(floats: number): Address {
     const address = this.backend.kernelMemory.allocate(4 * floats);

@@ -104,6 +104,40 @@ function composed(of: Case): tf.Tensor[] {
   return [output, ...tf.grads(loss)([query!, key!, value!, bias!])];
 }
 
+/** What `blocked` returns, computed in another layout and brought back. */
+function inLayout(of: Case, layout: 'BTHD' | 'packed'): tf.Tensor[] {
+  const heads = of.keyHeads * of.group;
+  const swap = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 1, 3]);
+  const flat = (x: tf.Tensor): tf.Tensor => tf.reshape(swap(x), [of.batch, x.shape[2]!, -1]);
+  const { query, key, value, bias } = operandsOf(of) as Record<'query' | 'key' | 'value' | 'bias', tf.Tensor>;
+  const keyLengths = of.lengths ? tf.tensor1d(of.lengths, 'int32') : absent();
+  const packed = layout === 'packed';
+  const inputs = packed
+    ? { query: tf.concat([flat(query), flat(key), flat(value)], 2), key: absent(), value: absent() }
+    : { query: swap(query), key: swap(key), value: swap(value) };
+  const all = {
+    ...{ ...plainAttributes, scale: scaleOf(of), causal: of.causal, causalOffset: of.causalOffset },
+    ...{ layout, numHeads: heads, numKeyHeads: of.keyHeads },
+  };
+  const [output, reserve] = runKernel('OstinatoAttention', { ...inputs, bias, keyLengths }, all);
+  const lay = (x: tf.Tensor): tf.Tensor => (packed ? flat(x) : swap(x));
+  const dOutput = lay(tensor(5, [of.batch, heads, of.queryTime, of.valueWidth]));
+  const back = { ...inputs, bias, keyLengths, output: output!, reserve: reserve!, dOutput };
+  const [dQuery, dKey, dValue, dBias] = runKernel('OstinatoAttentionGrad', back, all) as [
+    ...[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
+  ];
+  const unflat = (x: tf.Tensor, count: number): tf.Tensor =>
+    swap(tf.reshape(x, [of.batch, x.shape[1]!, count, x.shape[2]! / count]));
+  if (!packed) return [...[output!, dQuery, dKey, dValue].map(swap), dBias];
+  const parts = [heads, of.keyHeads, of.keyHeads];
+  const gradients = tf.split(
+    dQuery,
+    parts.map(count => count * of.width),
+    2,
+  );
+  return [unflat(output!, heads), ...gradients.map((gradient, i) => unflat(gradient, parts[i]!)), dBias];
+}
+
 const odd: Case = {
   ...{ batch: 2, keyHeads: 2, group: 3, queryTime: 131, keyTime: 150, width: 9, valueWidth: 5 },
   ...{ bias: [false, true, true, true], lengths: [150, 77], causal: true, causalOffset: 19 },
@@ -128,6 +162,28 @@ describe('OstinatoAttention', () => {
     );
   });
 
+  it('computes the same with time before heads, and with all three side by side', () => {
+    fc.assert(
+      fc.property(cases, of => {
+        const close = { absolute: 1e-5, relative: 1e-5 };
+        const here = (body: () => tf.Tensor[]) => on('ostinato-cpu', body);
+        expectClose(
+          here(() => inLayout(of, 'BTHD')),
+          here(() => blocked(of)),
+          close,
+        );
+        const lengths = of.lengths?.map(length => Math.min(length, of.queryTime)) ?? null;
+        const self = { ...of, keyTime: of.queryTime, valueWidth: of.width, lengths };
+        expectClose(
+          here(() => inLayout(self, 'packed')),
+          here(() => blocked(self)),
+          close,
+        );
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('works with more than one block of everything', () => {
     const fused = on('ostinato-cpu', () => blocked(odd));
     expectClose(
@@ -142,7 +198,7 @@ describe('OstinatoAttention', () => {
     const { kernels } = tf.backend() as OstinatoCpuBackend;
     const [heads, width] = [8, 64];
     const forward = (steps: number) => kernels.attention_forward_work(steps, width, width, 1);
-    const backward = (steps: number) => kernels.attention_backward_work(heads, heads, steps, width, width, 1);
+    const backward = (steps: number) => kernels.attention_backward_work(0, heads, heads, steps, width, width, 1);
     for (const work of [forward, backward]) {
       const [once, twice, more] = [work(4096), work(8192), work(16_384)] as const;
       expect(more - twice).toBeLessThan(2.01 * (twice - once));

@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  type Axis,
   checkChoice,
   checkNumber,
   checkShape,
@@ -113,65 +114,76 @@ export function scaledDotProductAttention(
 ): tf.Tensor | WeightedAttention {
   const { returnWeights = false, dropout: drop, layout = 'BHTD' } = options;
   checkChoice('scaledDotProductAttention', 'layout', layout, ['BHTD', 'BTHD']);
-  if (layout === 'BTHD') return timeFirst(attention, options);
-  checkAttention(attention, options);
-  const { query, key, bias } = attention;
-  const [queryTime, width] = query.shape.slice(2) as [number, number];
-  const keyTime = key.shape[2]!;
-  const { scale = 1 / Math.sqrt(width), causal = false, causalOffset = 0 } = options;
+  const sizes = checkAttention(attention, options);
+  const { scale = 1 / Math.sqrt(sizes.width), causal = false, causalOffset = 0 } = options;
   return tf.tidy(() => {
-    const whole = bias && tf.reshape(bias, [...new Array<number>(4 - bias.rank).fill(1), ...bias.shape]);
+    const bias = attention.bias && wholeBias(attention.bias);
     // Beyond these bounds, all keys or none are visible.
-    const offset = Math.min(Math.max(causalOffset, -queryTime), keyTime);
+    const offset = Math.min(Math.max(causalOffset, -sizes.queryTime), sizes.keyTime);
     if (!returnWeights && hasKernel(attentionOp.kernelName)) {
-      const attributes = {
-        ...{ scale, causal, causalOffset: offset },
-        ...{ dropoutRate: drop?.rate ?? 0, dropoutKey: drop?.key ?? [0, 0] },
-      };
-      return runFused(attentionOp, { ...attention, bias: whole }, attributes)[0]!;
+      return runAttention({ ...attention, bias }, { ...{ scale, causal, causalOffset: offset, drop, layout } });
     }
-    const { output, weights } = reference({ ...attention, bias: whole }, { scale, causal, offset, drop });
-    return returnWeights ? { output, weights } : output;
+    const swap = (x: tf.Tensor): tf.Tensor => (layout === 'BTHD' ? tf.transpose(x, [0, 2, 1, 3]) : x);
+    const { query, key, value, keyLengths } = attention;
+    const inputs = { query: swap(query), key: swap(key), value: swap(value), bias, keyLengths };
+    const { output, weights } = reference(inputs, { scale, causal, offset, drop });
+    return returnWeights ? { output: swap(output), weights } : swap(output);
   });
 }
 
-/** Heads and time swapped, before and after. */
-function timeFirst(
-  attention: ScaledDotProductAttentionArguments,
-  {
-    returnWeights,
-    layout: _,
-    ...options
-  }: ScaledDotProductAttentionOptions & { readonly returnWeights?: true | undefined },
-): tf.Tensor | WeightedAttention {
-  const where = 'scaledDotProductAttention';
-  const { query, key, value } = attention;
-  for (const [name, tensor] of Object.entries({ query, key, value })) {
-    checkShape(where, name, tensor, { batch: null, time: null, heads: null, width: null }, 'float32');
-  }
-  return tf.tidy(() => {
-    const swapped = { ...attention, query: swap(query), key: swap(key), value: swap(value) };
-    if (!returnWeights) return swap(scaledDotProductAttention(swapped, options));
-    const { output, weights } = scaledDotProductAttention(swapped, { ...options, returnWeights });
-    return { output: swap(output), weights };
-  });
+/** A bias of rank 4. */
+export function wholeBias(bias: tf.Tensor): tf.Tensor {
+  return bias.rank === 4 ? bias : tf.reshape(bias, [...new Array<number>(4 - bias.rank).fill(1), ...bias.shape]);
 }
 
-/** [B, T, H, D] ↔ [B, H, T, D] */
-function swap(tensor: tf.Tensor): tf.Tensor {
-  return tf.transpose(tensor, [0, 2, 1, 3]);
+/** The kernel, with its gradient on the tape. For `layout: 'packed'`, `query` holds all three, and the others are absent. */
+export function runAttention(
+  inputs: { readonly [Name in keyof ScaledDotProductAttentionArguments]?: tf.Tensor | undefined },
+  options: {
+    readonly scale: number;
+    readonly causal: boolean;
+    readonly causalOffset: number;
+    readonly drop: DropoutOptions | undefined;
+    readonly layout: 'BHTD' | 'BTHD' | 'packed';
+    readonly numHeads?: number;
+    readonly numKeyHeads?: number;
+  },
+): tf.Tensor {
+  const { drop, numHeads = 0, numKeyHeads = 0, ...attributes } = options;
+  const dropout = { dropoutRate: drop?.rate ?? 0, dropoutKey: drop?.key ?? [0, 0] };
+  return runFused(attentionOp, inputs, { ...attributes, ...dropout, numHeads, numKeyHeads })[0]!;
+}
+
+/** The sizes that are not checked but follow. */
+interface AttentionSizes {
+  readonly queryTime: number;
+  readonly keyTime: number;
+  readonly width: number;
 }
 
 function checkAttention(
   { query, key, value, bias, keyLengths }: ScaledDotProductAttentionArguments,
-  { scale = 1, causal = false, causalOffset, dropout: drop }: ScaledDotProductAttentionOptions,
-): void {
+  { scale = 1, causal = false, causalOffset, dropout: drop, layout = 'BHTD' }: ScaledDotProductAttentionOptions,
+): AttentionSizes {
   const where = 'scaledDotProductAttention';
-  checkShape(where, 'query', query, { batch: null, queryHeads: null, queryTime: null, width: null }, 'float32');
-  const [batch, queryHeads, queryTime, width] = query.shape as [number, number, number, number];
-  checkShape(where, 'key', key, { batch, keyHeads: null, keyTime: null, width }, 'float32');
-  const [, keyHeads, keyTime] = key.shape as [number, number, number, number];
-  checkShape(where, 'value', value, { batch, keyHeads, keyTime, valueWidth: null }, 'float32');
+  const headsFirst = layout === 'BHTD';
+  const axes = (
+    batch: Axis,
+    heads: [string, Axis],
+    time: [string, Axis],
+    width: [string, Axis],
+  ): Record<string, Axis> =>
+    Object.fromEntries([['batch', batch], ...(headsFirst ? [heads, time] : [time, heads]), width]);
+  const shapeOf = (tensor: tf.Tensor): [number, number, number, number] => {
+    const [batch, second, third, width] = tensor.shape as [number, number, number, number];
+    return headsFirst ? [batch, second, third, width] : [batch, third, second, width];
+  };
+  checkShape(where, 'query', query, axes(null, ['queryHeads', null], ['queryTime', null], ['width', null]), 'float32');
+  const [batch, queryHeads, queryTime, width] = shapeOf(query);
+  checkShape(where, 'key', key, axes(batch, ['keyHeads', null], ['keyTime', null], ['width', width]), 'float32');
+  const [, keyHeads, keyTime] = shapeOf(key);
+  const valueAxes = axes(batch, ['keyHeads', keyHeads], ['keyTime', keyTime], ['valueWidth', null]);
+  checkShape(where, 'value', value, valueAxes, 'float32');
   for (const [name, { shape }] of Object.entries({ query, key, value })) {
     if (!shape.includes(0)) continue;
     throw new ShapeError({ where, rule: `${name} must have no empty axis`, got: `[${shape.join(', ')}]` });
@@ -180,6 +192,18 @@ function checkAttention(
     const rule = 'the number of query heads must be a multiple of the number of key heads';
     throw new ShapeError({ where, rule, got: `${queryHeads} and ${keyHeads}` });
   }
+  const sizes = { batch, queryHeads, queryTime, keyTime };
+  checkMasks(where, { bias, keyLengths }, { scale, causal, causalOffset, dropout: drop }, sizes);
+  return { queryTime, keyTime, width };
+}
+
+/** Checks what does not depend on the layout. */
+export function checkMasks(
+  where: string,
+  { bias, keyLengths }: Pick<ScaledDotProductAttentionArguments, 'bias' | 'keyLengths'>,
+  { scale = 1, causal = false, causalOffset, dropout: drop }: ScaledDotProductAttentionOptions,
+  { batch, queryHeads, queryTime, keyTime }: { batch: number; queryHeads: number; queryTime: number; keyTime: number },
+): void {
   if (bias) {
     checkDtype(where, 'bias', bias, 'float32');
     const scores = [batch, queryHeads, queryTime, keyTime];

@@ -1,6 +1,6 @@
-import { checkNumber, checkShape } from '@ostinato/core';
+import { checkNumber, checkShape, hasKernel, runKernel } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { scaledDotProductAttention } from './attention.ts';
+import { scaledDotProductAttention, wholeBias } from './attention.ts';
 import { checkDtype, checkIndices } from './check.ts';
 import { checkPacked, type PackedHeads, unpackedHeads } from './packed-attention.ts';
 
@@ -66,30 +66,64 @@ export function cachedAttention(
   checkIndices(where, 'lengths', lengths, { size: maximumTime - time + 1 });
   if (bias) checkDtype(where, 'bias', bias, 'float32');
   if (window !== undefined) checkNumber(where, 'window', window, { integer: true, min: 1 });
-  return tf.tidy(() => {
-    const { query, key, value } = unpackedHeads(packed, { numHeads, numKeyHeads });
+  return tidy(() => {
+    const heads = { numHeads, numKeyHeads };
     const places = tf.range(0, maximumTime, 1, 'int32'); // [Tmax]
-    const starts = tf.reshape(lengths, [batch, 1]);
-    const steps = tf.sub(places, starts); // [B, Tmax]: which new step lies there
-    const isNew = tf.logicalAnd(tf.greaterEqual(steps, 0), tf.less(steps, time));
-    const placement = tf.cast(tf.equal(tf.expandDims(steps, 2), tf.range(0, time, 1, 'int32')), 'float32'); // [B, Tmax, T]
-    const write = (old: tf.Tensor, fresh: tf.Tensor): tf.Tensor => {
-      const placed = tf.matMul(placement, tf.reshape(fresh, [batch, time, numKeyHeads * width])); // [B, Tmax, Hk D]
-      const heads = tf.transpose(tf.reshape(placed, [batch, maximumTime, numKeyHeads, width]), [0, 2, 1, 3]);
-      return tf.where(tf.reshape(isNew, [batch, 1, maximumTime, 1]), heads, old);
-    };
-    const next = { key: write(cache.key, key), value: write(cache.value, value) };
-    const ages = tf.sub(tf.reshape(tf.add(starts, tf.range(0, time, 1, 'int32')), [batch, 1, time, 1]), places); // [B, 1, T, Tmax]
-    const seen = tf.greaterEqual(ages, 0);
-    const near = window === undefined ? seen : tf.logicalAnd(seen, tf.less(ages, window));
-    const hidden = tf.where(near, 0, -Infinity);
-    const output = scaledDotProductAttention(
-      {
-        ...{ query: tf.transpose(query, [0, 2, 1, 3]), key: next.key, value: next.value },
-        bias: bias ? tf.add(hidden, bias) : hidden,
-      },
-      { scale },
-    ); // [B, Hq, T, D]
-    return { output: tf.reshape(tf.transpose(output, [0, 2, 1, 3]), [batch, time, numHeads * width]), cache: next };
+    if (hasKernel('OstinatoCachedAttention')) {
+      const near = window === undefined ? undefined : hide(tf.less(agesOf(lengths, time, places), window));
+      const whole = bias && near ? tf.add(near, bias) : (near ?? bias);
+      const inputs = { packed, keyCache: cache.key, valueCache: cache.value, lengths };
+      const [output, key, value] = runKernel(
+        'OstinatoCachedAttention',
+        { ...inputs, bias: whole ? wholeBias(whole) : tf.tensor1d([]) },
+        { ...heads, scale: scale ?? 1 / Math.sqrt(width) },
+      );
+      return { output: output!, cache: { key: key!, value: value! } };
+    }
+    return reference({ packed, cache, lengths, bias }, { ...heads, scale, window }, places);
   });
+}
+
+// The types of tf.tidy leave out results of readonly fields.
+const tidy = tf.tidy as <Result>(run: () => Result) => Result;
+
+/** How much earlier each key is than each query: int32 [B, 1, T, Tmax]. */
+function agesOf(lengths: tf.Tensor, time: number, places: tf.Tensor): tf.Tensor {
+  const queries = tf.add(tf.expandDims(lengths, 1), tf.range(0, time, 1, 'int32')); // [B, T]
+  return tf.sub(tf.reshape(queries, [lengths.size, 1, time, 1]), places);
+}
+
+function hide(visible: tf.Tensor): tf.Tensor {
+  return tf.where(visible, 0, -Infinity);
+}
+
+/** Plain ops, which make the whole cache anew. */
+function reference(
+  { packed, cache, lengths, bias }: CachedAttentionArguments,
+  { numHeads, numKeyHeads, scale, window }: CachedAttentionOptions & { readonly numKeyHeads: number },
+  places: tf.Tensor,
+): CachedAttentionResult {
+  const [batch, time] = packed.shape as [number, number, number];
+  const [, , maximumTime, width] = cache.key.shape as [number, number, number, number];
+  const { query, key, value } = unpackedHeads(packed, { numHeads, numKeyHeads });
+  const steps = tf.sub(places, tf.expandDims(lengths, 1)); // [B, Tmax]: which new step lies there
+  const isNew = tf.logicalAnd(tf.greaterEqual(steps, 0), tf.less(steps, time));
+  const placement = tf.cast(tf.equal(tf.expandDims(steps, 2), tf.range(0, time, 1, 'int32')), 'float32'); // [B, Tmax, T]
+  const write = (old: tf.Tensor, fresh: tf.Tensor): tf.Tensor => {
+    const placed = tf.matMul(placement, tf.reshape(fresh, [batch, time, numKeyHeads * width])); // [B, Tmax, Hk D]
+    const heads = tf.transpose(tf.reshape(placed, [batch, maximumTime, numKeyHeads, width]), [0, 2, 1, 3]);
+    return tf.where(tf.reshape(isNew, [batch, 1, maximumTime, 1]), heads, old);
+  };
+  const next = { key: write(cache.key, key), value: write(cache.value, value) };
+  const ages = agesOf(lengths, time, places);
+  const seen = tf.greaterEqual(ages, 0);
+  const hidden = hide(window === undefined ? seen : tf.logicalAnd(seen, tf.less(ages, window)));
+  const output = scaledDotProductAttention(
+    {
+      ...{ query: tf.transpose(query, [0, 2, 1, 3]), key: next.key, value: next.value },
+      bias: bias ? tf.add(hidden, bias) : hidden,
+    },
+    { scale },
+  ); // [B, Hq, T, D]
+  return { output: tf.reshape(tf.transpose(output, [0, 2, 1, 3]), [batch, time, numHeads * width]), cache: next };
 }

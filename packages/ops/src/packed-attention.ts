@@ -1,6 +1,12 @@
-import { checkNumber, checkShape, ShapeError } from '@ostinato/core';
+import { checkNumber, checkShape, hasKernel, ShapeError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type ScaledDotProductAttentionOptions, scaledDotProductAttention } from './attention.ts';
+import {
+  checkMasks,
+  runAttention,
+  type ScaledDotProductAttentionOptions,
+  scaledDotProductAttention,
+  wholeBias,
+} from './attention.ts';
 
 /** Arguments of `packedAttention`. */
 export interface PackedAttentionArguments {
@@ -34,7 +40,19 @@ export function packedAttention(
   { packed, bias, keyLengths }: PackedAttentionArguments,
   { numHeads, numKeyHeads = numHeads, ...options }: PackedAttentionOptions,
 ): tf.Tensor {
-  const [batch, time, width] = checkPacked('packedAttention', packed, { numHeads, numKeyHeads });
+  const where = 'packedAttention';
+  const [batch, time, width] = checkPacked(where, packed, { numHeads, numKeyHeads });
+  if (hasKernel('OstinatoAttention')) {
+    checkMasks(where, { bias, keyLengths }, options, { batch, queryHeads: numHeads, queryTime: time, keyTime: time });
+    const { scale = 1 / Math.sqrt(width), causal = false, causalOffset = 0, dropout: drop } = options;
+    const offset = Math.min(Math.max(causalOffset, -time), time);
+    return tf.tidy(() =>
+      runAttention(
+        { query: packed, bias: bias && wholeBias(bias), keyLengths },
+        { scale, causal, causalOffset: offset, drop, layout: 'packed', numHeads, numKeyHeads },
+      ),
+    );
+  }
   return tf.tidy(() => {
     const { query, key, value } = unpackedHeads(packed, { numHeads, numKeyHeads });
     const output = scaledDotProductAttention({ query, key, value, bias, keyLengths }, { ...options, layout: 'BTHD' });
@@ -53,7 +71,11 @@ export function checkPacked(
   checkShape(where, 'packed', packed, { batch: null, time: null, width: null }, 'float32');
   const [batch, time, all] = packed.shape as [number, number, number];
   const width = all / (numHeads + 2 * numKeyHeads);
-  if (!Number.isInteger(width) || width === 0) {
+  if (numHeads % numKeyHeads !== 0) {
+    const rule = 'numHeads must be a multiple of numKeyHeads';
+    throw new ShapeError({ where, rule, got: `${numHeads} and ${numKeyHeads}` });
+  }
+  if (!Number.isInteger(width) || packed.size === 0) {
     const rule = `packed must be [batch, time, (${numHeads} + 2 · ${numKeyHeads}) width]`;
     throw new ShapeError({ where, rule, got: `[${packed.shape.join(', ')}]` });
   }
