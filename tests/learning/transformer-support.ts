@@ -149,8 +149,9 @@ export class GPTPairs extends Module implements PairModel {
   loss(pairs: Pairs): tf.Tensor {
     const { rows, symbols } = pairs;
     const ids = tf.concat([matrix(pairs.sources, rows), shifted(pairs, this.begin)], 1); // [B, 2 S]
-    const logits = tf.slice(this.gpt.call(ids), [0, symbols, 0], [rows, symbols, -1]);
-    return crossEntropy({ logits, labels: matrix(pairs.targets, rows) });
+    const nothing = tf.fill([rows, symbols], -1, 'int32');
+    const labels = tf.concat([nothing, matrix(pairs.targets, rows)], 1);
+    return crossEntropy({ logits: this.gpt.call(ids), labels }, { ignoreIndex: -1 });
   }
 
   answer(pairs: Pairs): Int32Array {
