@@ -97,7 +97,8 @@ export class KernelCall {
     this.input(source); // moves the values into the memory
     this.backend.incRef(source.dataId);
     const tensor = { dataId: source.dataId, shape: source.shape, dtype: source.dtype };
-    this.#outputs.push(tensor);
+    if (this.#outputs === undefined) this.#outputs = [tensor];
+    else this.#outputs.push(tensor);
     return tensor;
   }
 
