@@ -2,31 +2,12 @@
 // factors are packed so that the innermost loop reads them in order, and a tile of C stays in registers.
 #include "gemm.h"
 #include "thin-product.h"
+#include "tile.h"
 
-// Accumulators + vectors of B + 1 broadcast of A fit the registers: 16 of V8 and of AVX2, 32 of AVX-512 and NEON.
-#if W == 16
-#define TILE_ROWS 6
-#define TILE_VECTORS 4
-#elif defined(__aarch64__)
-#define TILE_ROWS 8
-#define TILE_VECTORS 3
-#else
-#define TILE_ROWS 6
-#define TILE_VECTORS 2
-#endif
-#define TILE_COLUMNS (W * TILE_VECTORS)
 // A panel of B (BLOCK_DEPTH × TILE_COLUMNS floats) stays in the first-level cache, a block of A in the second.
 #define BLOCK_DEPTH 512
 #define BLOCK_ROWS 96
 #define BLOCK_COLUMNS 1024
-
-// LLVM would hoist the broadcasts of all rows out of the row loop, needing more than 16 registers; this keeps the products
-// of one row together.
-#if defined(__wasm__)
-#define PIN(row) __asm__ volatile("" : "+r"((row)[0]), "+r"((row)[1]))
-#else
-#define PIN(row)
-#endif
 
 // Group of rows, interleaved: packed[k][row]. `rows` is a constant where this is inlined.
 INLINE void pack_group(int rows, const float *a, int a_row, int a_column, float *packed, int depth) {
@@ -76,14 +57,6 @@ static void pack_right(const float *b, int b_row, int b_column, float *packed, i
       for (int k = 0; k < depth; k++, source += b_row, packed += TILE_COLUMNS)
         for (int i = 0; i < TILE_COLUMNS; i++) packed[i] = i < columns ? source[i * b_column] : 0.0f;
     }
-  }
-}
-
-INLINE void finish_row(float *c, const vec *sums, int columns, int accumulate) {
-  UNROLL_ALL
-  for (int v = 0; v < TILE_VECTORS; v++, c += W, columns -= W) {
-    if (columns >= W) store(c, accumulate ? load(c) + sums[v] : sums[v]);
-    else if (columns > 0) store_some(c, accumulate ? load_some(c, columns) + sums[v] : sums[v], columns);
   }
 }
 

@@ -48,6 +48,16 @@ export interface Kernels {
   permute(x: Address, out: Address, plan: Address, rank: number, rows: number, width: number, thread: number, threads: number, shared: Address): void;
   softmax(logits: Address, out: Address, rows: number, classes: number, thread: number, threads: number, shared: Address): void;
   adam(gradient: Address, firstMoment: Address, secondMoment: Address, parameter: Address, update: Address, newFirst: Address, newSecond: Address, size: number, learningRate: number, beta1: number, beta2: number, epsilon: number, weightDecay: number, firstCorrection: number, secondCorrection: number, thread: number, threads: number, shared: Address): void;
+  conv2d_work(shape: Address, threads: number): number;
+  conv2d(input: Address, filter: Address, output: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
+  conv2d_input_gradient_work(shape: Address, threads: number): number;
+  conv2d_input_gradient(dOutput: Address, filter: Address, dInput: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
+  conv2d_filter_gradient_work(shape: Address, threads: number): number;
+  conv2d_filter_gradient(input: Address, dOutput: Address, dFilter: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
+  max_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
+  average_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
+  max_pool_gradient(input: Address, dOutput: Address, dInput: Address, shape: Address, thread: number, threads: number, shared: Address): void;
+  average_pool_gradient(dOutput: Address, dInput: Address, shape: Address, thread: number, threads: number, shared: Address): void;
   peak_operations(): number;
   peak_multiply_add(out: Address, rounds: number, thread: number, threads: number, shared: Address): void;
   peak_copy(from: Address, to: Address, size: number, thread: number, threads: number, shared: Address): void;

@@ -77,13 +77,31 @@ function fusedProduct(call: KernelCall, inputs: Inputs, attributes: Attributes):
     return runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo;
   }
   const out = product(call, { a, b, ...transposes });
+  const finish = { bias, preluActivationWeights, activation, leakyreluAlpha };
+  return finishProduct(call, out, finish) ?? (runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo);
+}
+
+/** What follows a product or convolution in the same kernel. */
+export interface Finish {
+  readonly bias?: TensorInfo | undefined;
+  readonly preluActivationWeights?: TensorInfo | undefined;
+  readonly activation?: string | undefined;
+  readonly leakyreluAlpha?: number | undefined;
+}
+
+/** activation(out + bias), in place where it can be. Undefined, and `out` disposed, when the bias lies in a way that is not ours. */
+export function finishProduct(
+  call: KernelCall,
+  out: TensorInfo,
+  { bias, preluActivationWeights, activation, leakyreluAlpha }: Finish,
+): TensorInfo | undefined {
   const size = util.sizeFromShape(out.shape);
   const target = call.input(out);
   if (bias && size > 0) {
     const plan = broadcastPlan(out.shape, bias.shape, out.shape);
     if (!plan) {
       call.backend.disposeData(out.dataId);
-      return runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo;
+      return undefined;
     }
     const { aRow, aColumn, bRow, bColumn, rows, columns } = plan;
     call.share('binary', 3 * size, [0, target, aRow, aColumn, call.input(bias), bRow, bColumn, target, rows, columns]);
