@@ -80,7 +80,7 @@ describe('Conv2D', { timeout: 120_000 }, () => {
           );
         });
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 

@@ -233,6 +233,27 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     for (const address of [x, y, slow, fast]) kernelMemory.release(address);
   });
 
+  it('convolution, pooling and their gradients', () => {
+    fc.assert(
+      fc.property(few, few, size, size, few, few, (batch, side, inputs, outputs, filter, stride) => {
+        both(
+          () => {
+            const [x, weights] = [tensor(1, [batch, side + 3, side, inputs]), tensor(2, [filter, 3, inputs, outputs])];
+            const pooled = (image: tf.Tensor4D) => [
+              tf.maxPool(image, [2, 3], stride, 'same'),
+              tf.avgPool(image, 3, stride, 'same'),
+            ];
+            const network = (...[a, b]: tf.Tensor[]) =>
+              tf.addN(pooled(tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, 'same')).map(part => tf.sum(part)));
+            return [...pooled(x as tf.Tensor4D), ...tf.grads(network)([x, weights])];
+          },
+          { absolute: 1e-3, relative: 1e-4 },
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('the loops that measure the peak', () => {
     const { kernelMemory, kernels, team } = native;
     const [sums, from, to] = [16, 8192, 8192].map(floats => kernelMemory.allocate(4 * floats)) as [

@@ -12,7 +12,8 @@ export function runKernel(name: string, inputs: Tensors, attributes: object = {}
 /** Runs `body` on one backend and returns the values of the tensors it gives, with their shapes. */
 export function on(backend: string, body: () => tf.Tensor[]): { shape: number[]; values: Float32Array }[] {
   const before = tf.getBackend();
-  tf.setBackend(backend);
+  tf.setBackend(backend); // a promise, kept at once by backends that start at once
+  expect(tf.getBackend()).toBe(backend);
   try {
     const tensors = tf.tidy(body) as tf.Tensor[];
     const results = tensors.map(tensor => ({ shape: [...tensor.shape], values: tensor.dataSync() as Float32Array }));
