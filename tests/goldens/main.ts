@@ -11,6 +11,7 @@ import { runBpttCase } from './cases/bptt.ts';
 import { runDecodingCase } from './cases/decoding.ts';
 import { runKerasLayerCase, runLayersCase } from './cases/layers.ts';
 import { runLossesCase } from './cases/losses.ts';
+import { runMetricsCase } from './cases/metrics.ts';
 import { runOptimCase } from './cases/optim.ts';
 import { runPositionsCase } from './cases/positions.ts';
 import { runRecurrentCase } from './cases/recurrent.ts';
@@ -32,7 +33,7 @@ const runners: Record<string, Runner> = {
   attention: runAttentionCase,
   transformer: runTransformerCase,
   positions: runPositionsCase,
-  metrics: () => ({ skipped: 'metrics of text' }),
+  metrics: runMetricsCase,
   safetensors: () => ({ skipped: 'models of other libraries' }),
 };
 

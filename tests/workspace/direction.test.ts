@@ -8,6 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 const allowed: Record<string, readonly string[]> = {
   core: [],
   tokenizers: [],
+  metrics: [],
   testing: ['core'],
   ops: ['core'],
   weights: ['core'],
@@ -30,6 +31,7 @@ const allowed: Record<string, readonly string[]> = {
     'decoding',
     'data',
     'tokenizers',
+    'metrics',
     'weights',
   ],
 };

@@ -8,7 +8,7 @@ import {
   natsFromPerplexity,
   perplexity,
   TokenLossMean,
-} from '../src/metrics.ts';
+} from '../src/index.ts';
 
 describe('units of a loss', () => {
   it('agrees on a uniform choice among 8 tokens: ln 8 nats, 3 bits, perplexity 8', () => {
