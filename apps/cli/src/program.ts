@@ -6,6 +6,7 @@ import { addEngines } from './commands/engines.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExport } from './commands/export.ts';
 import { addGenerate } from './commands/generate.ts';
+import { addScore } from './commands/score.ts';
 import { addStart } from './commands/start.ts';
 import { addTrain } from './commands/train.ts';
 import { exitCodes, explain } from './failure.ts';
@@ -24,6 +25,7 @@ function program(): Command {
   addTrain(root);
   addGenerate(root);
   addEvaluate(root);
+  addScore(root);
   addExport(root);
   addEngines(root);
   addBench(root);
