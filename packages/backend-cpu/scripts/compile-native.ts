@@ -4,7 +4,16 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -124,7 +133,10 @@ export function compileNative(compilation: Compilation): Record<string, number> 
         '-o',
         built,
       ]);
-      copyFileSync(built, join(folder, file));
+      // Renamed into place: a process that runs the old library keeps it, and would crash if its bytes changed.
+      const unfinished = join(folder, `${process.pid}.unfinished`);
+      copyFileSync(built, unfinished);
+      renameSync(unfinished, join(folder, file));
       return { file, variant, sha256: createHash('sha256').update(readFileSync(built)).digest('hex') };
     });
     const manifest = { target, sources: sourceHash, compiler: `${compiler.name} ${compiler.version}`, libraries };

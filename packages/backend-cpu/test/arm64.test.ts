@@ -52,7 +52,7 @@ describe.skipIf(compiler === undefined)(`arm64 (skipped where ${reason})`, () =>
     execFileSync('mkfifo', [join(folder, 'calls'), join(folder, 'results')]);
     const [program, ...first] = compiler!;
     const kernels = resolve(import.meta.dirname, '../kernels');
-    const flags = ['-O2', '-std=gnu17', '-ffp-contract=off', '-fno-math-errno', '-static'];
+    const flags = ['-O2', '-std=gnu17', '-ffp-contract=off', '-fno-math-errno', '-static', '-w'];
     const sources = [join(import.meta.dirname, 'arm64/server.c'), '-o', join(folder, 'server')];
     execFileSync(program!, [...first, ...flags, `-I${kernels}`, `-I${folder}`, ...sources, '-lm'], {
       stdio: 'inherit',
