@@ -22,12 +22,15 @@ const both = (body: () => tf.Tensor[]): void =>
   expectClose(on('ostinato-cpu', body), on('cpu', body), { absolute: 1e-6, relative: 1e-5 });
 
 describe('pooling agrees with the stock kernels', { timeout: 120_000 }, () => {
-  it.each(['maxPool', 'avgPool'] as const)('%s and its gradient', name => {
+  it.each([
+    ['maxPool', tf.maxPool],
+    ['avgPool', tf.avgPool],
+  ])('%s and its gradient', (_, run) => {
     fc.assert(
       fc.property(poolings, ({ batch, height, width, channels, window, strides, padding }) => {
         both(() => {
           const x = tensor(1, [batch, height, width, channels]) as tf.Tensor4D;
-          const pool = (input: tf.Tensor) => tf[name](input as tf.Tensor4D, window, strides, padding);
+          const pool = (input: tf.Tensor) => run(input as tf.Tensor4D, window, strides, padding);
           const output = pool(x);
           return [output, tf.grad(pool)(x, tensor(2, output.shape))];
         });
