@@ -110,7 +110,7 @@ export interface EncoderCache {
 
 /** What `TransformerEncoder.step` returns. The caller owns both. */
 export interface EncoderStepResult {
-  /** float32 [batch, time, size] */
+  /** float32, of the input's shape. */
   readonly output: tf.Tensor;
   readonly cache: EncoderCache;
 }
@@ -172,7 +172,7 @@ export class TransformerEncoder extends Module {
   /**
    * The next steps of every row, causally: what `call` with `causal` returns for them behind all earlier ones.
    *
-   * @param input float32 [batch, time, size]
+   * @param input float32 [batch, time, size], or [batch, size] of one step
    * @throws ShapeError when a tensor does not fit; ArgumentError when the cache is full
    */
   step(input: tf.Tensor, cache: EncoderCache, options: Omit<CachedStepOptions, 'lengths'> = {}): EncoderStepResult {
@@ -184,7 +184,10 @@ export class TransformerEncoder extends Module {
         layers.push(result.cache);
         return result.output;
       });
-      return { output, cache: { lengths: tf.add(lengths, tf.scalar(input.shape[1]!, 'int32')), layers } };
+      return {
+        output,
+        cache: { lengths: tf.add(lengths, tf.scalar(input.rank === 2 ? 1 : input.shape[1]!, 'int32')), layers },
+      };
     });
   }
 

@@ -76,8 +76,8 @@ export class FeedForward extends Module {
     return tf.tidy(() => {
       const hidden = atPath('hidden', () => this.hidden.call(input)); // [..., F]
       const active = this.gate ? tf.mul(this.activation(this.gate.call(input)), hidden) : this.activation(hidden);
-      const dropped = atPath('dropout', () => this.dropout.call(active, options));
-      return this.output.call(dropped);
+      const drops = options.training && this.dropout.rate > 0;
+      return this.output.call(drops ? atPath('dropout', () => this.dropout.call(active, options)) : active);
     });
   }
 }

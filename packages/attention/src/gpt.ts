@@ -155,13 +155,16 @@ export class GPT extends Module {
     const several = ids.rank === 2;
     checkShape('GPT.step', 'ids', ids, several ? { batch, time: null } : { batch }, 'int32');
     return tidy(() => {
-      const rows = several ? ids : tf.reshape(ids, [batch, 1]);
-      const time = rows.shape[1]!;
-      const before = tf.reshape(state.lengths, [batch, 1]);
-      const places = time === 1 ? before : tf.add(before, tf.range(0, time, 1, 'int32')); // [B, T]
-      const x = this.positions.call(this.tokens.call(rows), { positions: places });
+      if (!several) {
+        const x = tf.add(this.tokens.call(ids), this.positions.vectors(state.lengths)); // [B, D]
+        const { output, cache } = atPath('blocks', () => this.blocks.step(x, state));
+        return { logits: this.project(output), state: cache };
+      }
+      const time = ids.shape[1]!;
+      const places = tf.add(tf.expandDims(state.lengths, 1), tf.range(0, time, 1, 'int32')); // [B, T]
+      const x = this.positions.call(this.tokens.call(ids), { positions: places });
       const { output, cache } = atPath('blocks', () => this.blocks.step(x, state));
-      const last = time === 1 ? output : tf.slice(output, [0, time - 1, 0], [batch, 1, -1]);
+      const last = tf.slice(output, [0, time - 1, 0], [batch, 1, -1]);
       return { logits: this.project(tf.reshape(last, [batch, -1])), state: cache };
     });
   }

@@ -80,9 +80,9 @@ export class SelfAttention extends Heads {
   /**
    * The next steps of every row: they attend to what the cache holds, and to themselves as far as they come earlier.
    *
-   * @param input float32 [batch, time, size]
+   * @param input float32 [batch, time, size], or [batch, size] of one step
    * @param cache of `initialCache` or of an earlier call
-   * @returns output float32 [batch, time, size] and the cache with these steps; the old cache is still what it was
+   * @returns output float32, of the input's shape, and the cache with these steps; the old cache is still what it was
    * @throws ShapeError when a tensor does not fit; ArgumentError when the cache is full
    */
   step(
@@ -91,14 +91,24 @@ export class SelfAttention extends Heads {
     { lengths, bias, window }: CachedStepOptions,
   ): { readonly output: tf.Tensor; readonly cache: AttentionCache } {
     return tidy(() => {
-      const packed = this.#packed('SelfAttention.step', input);
-      const time = packed.shape[1]!;
+      const where = 'SelfAttention.step';
+      if (input.rank === 2) checkShape(where, 'input', input, { batch: null, size: this.size }, 'float32');
+      const packed = input.rank === 2 ? this.queryKeyValue.call(input) : this.#packed(where, input);
+      const [batch, time] = input.rank === 2 ? [input.shape[0]!, 1] : (input.shape as [number, number, number]);
+      const steps = (): tf.Tensor => tf.reshape(packed, [batch, time, -1]);
       const positions = this.rotary ? tf.add(tf.expandDims(lengths, 1), tf.range(0, time, 1, 'int32')) : undefined; // [B, T]
       const result = cachedAttention(
-        { packed: this.#changesHeads ? this.#merge(this.#heads(packed, { positions })) : packed, cache, lengths, bias },
+        {
+          packed: this.#changesHeads ? this.#merge(this.#heads(steps(), { positions })) : packed,
+          cache,
+          lengths,
+          bias,
+        },
         { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads, scale: this.scale, window },
       );
-      return { output: this.output.call(result.output), cache: result.cache };
+      const { output } = result;
+      const like = output.rank === input.rank ? output : tf.reshape(output, [batch, -1]);
+      return { output: this.output.call(like), cache: result.cache };
     });
   }
 

@@ -70,11 +70,12 @@ export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | nu
   const [inputSize, outputSize] = weight.shape as [number, number];
   if (bias) checkShape('Linear.call', 'bias', bias, { outputSize }, 'float32');
   checkLastAxis('Linear.call', 'input', input, 'inputSize', inputSize);
-  return tf.tidy(() => {
-    const rows = tf.reshape(input, [-1, inputSize]) as tf.Tensor2D; // [N, inputs]
-    const product = tf.matMul(rows, weight as tf.Tensor2D); // [N, outputs]
-    return tf.reshape(bias ? tf.add(product, bias) : product, [...input.shape.slice(0, -1), outputSize]);
-  });
+  const product = (rows: tf.Tensor): tf.Tensor =>
+    bias ? tf.fused.matMul({ a: rows, b: weight, bias }) : tf.matMul(rows, weight); // [N, inputs] → [N, outputs]
+  if (input.rank === 2) return product(input);
+  return tf.tidy(() =>
+    tf.reshape(product(tf.reshape(input, [-1, inputSize])), [...input.shape.slice(0, -1), outputSize]),
+  );
 }
 
 /** A Variable that takes over `initial`, which is disposed. One that is not `trainable` is frozen: it gets no gradient. */

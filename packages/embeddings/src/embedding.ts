@@ -103,11 +103,12 @@ export class Embedding extends Module {
     const axes = Object.fromEntries(leading.map((_, i) => [`axis${i}`, null]));
     checkShape('Embedding.attend', 'hidden', hidden, { ...axes, embeddingSize: this.embeddingSize }, 'float32');
     return tf.tidy(() => {
-      const rows = tf.reshape(hidden, [-1, this.embeddingSize]); // [N, E]
+      const rows = leading.length === 1 ? hidden : tf.reshape(hidden, [-1, this.embeddingSize]); // [N, E]
       // The product with 0 keeps the gradient out of the padding row, as the lookup does.
       const frozen = this.paddingIndex === null ? null : exceptRow(this.vocabularySize, this.paddingIndex);
       const table = frozen ? tf.mul(this.table, frozen) : this.table;
-      return tf.reshape(tf.matMul(rows, table, false, true), [...leading, this.vocabularySize]);
+      const logits = tf.matMul(rows, table, false, true);
+      return leading.length === 1 ? logits : tf.reshape(logits, [...leading, this.vocabularySize]);
     });
   }
 }

@@ -39,6 +39,11 @@ export class LearnedPositions extends Module {
     );
   }
 
+  /** P[positions], not added to anything: int32 of any shape → float32 [...positions, size]. */
+  vectors(positions: tf.Tensor): tf.Tensor {
+    return embeddingLookup({ table: this.table, ids: positions });
+  }
+
   /**
    * x + P[positions].
    *
@@ -54,7 +59,7 @@ export class LearnedPositions extends Module {
     checkPositions(where, options, { batch, time, limit: this.maximumTime });
     const { offset = 0, positions } = options;
     return tf.tidy(() => {
-      if (positions) return tf.add(input, embeddingLookup({ table: this.table, ids: positions }));
+      if (positions) return tf.add(input, this.vectors(positions));
       return tf.add(input, tf.slice(this.table, [offset, 0], [time, this.size]));
     });
   }

@@ -15,7 +15,7 @@ export interface AttentionCache {
 
 /** Arguments of `cachedAttention`. */
 export interface CachedAttentionArguments {
-  /** Q, K and V of T new steps side by side, float32 [B, T, (Hq + 2 Hk) D], as in `packedAttention`. */
+  /** Q, K and V of T new steps side by side, float32 [B, T, (Hq + 2 Hk) D], as in `packedAttention`; [B, (Hq + 2 Hk) D] of one step. */
   readonly packed: tf.Tensor;
   readonly cache: AttentionCache;
   /** How many steps each row has in the cache, int32 [B]. */
@@ -34,7 +34,7 @@ export interface CachedAttentionOptions extends PackedHeads {
 
 /** What `cachedAttention` returns. */
 export interface CachedAttentionResult {
-  /** float32 [B, T, Hq D] */
+  /** float32 [B, T, Hq D], or [B, Hq D] where `packed` is of rank 2. */
   readonly output: tf.Tensor;
   /** The cache with the new steps in it; row b has `lengths[b] + T` now. */
   readonly cache: AttentionCache;
@@ -57,7 +57,7 @@ export function cachedAttention(
   { numHeads, numKeyHeads = numHeads, scale, window }: CachedAttentionOptions,
 ): CachedAttentionResult {
   const where = 'cachedAttention';
-  const [batch, time, width] = checkPacked(where, packed, { numHeads, numKeyHeads });
+  const [batch, time, width] = checkPacked(where, packed, { numHeads, numKeyHeads }, true);
   checkShape(where, 'cache.key', cache.key, { batch, keyHeads: numKeyHeads, maximumTime: null, width }, 'float32');
   const maximumTime = cache.key.shape[2]!;
   checkShape(where, 'cache.value', cache.value, { batch, keyHeads: numKeyHeads, maximumTime, width }, 'float32');
@@ -68,9 +68,9 @@ export function cachedAttention(
   if (window !== undefined) checkNumber(where, 'window', window, { integer: true, min: 1 });
   return tidy(() => {
     const heads = { numHeads, numKeyHeads };
-    const places = tf.range(0, maximumTime, 1, 'int32'); // [Tmax]
+    const places = (): tf.Tensor => tf.range(0, maximumTime, 1, 'int32'); // [Tmax]
     if (hasKernel('OstinatoCachedAttention')) {
-      const near = window === undefined ? undefined : hide(tf.less(agesOf(lengths, time, places), window));
+      const near = window === undefined ? undefined : hide(tf.less(agesOf(lengths, time, places()), window));
       const whole = bias && near ? tf.add(near, bias) : (near ?? bias);
       const inputs = { packed, keyCache: cache.key, valueCache: cache.value, lengths };
       const [output, key, value] = runKernel(
@@ -80,7 +80,9 @@ export function cachedAttention(
       );
       return { output: output!, cache: { key: key!, value: value! } };
     }
-    return reference({ packed, cache, lengths, bias }, { ...heads, scale, window }, places);
+    const steps = tf.reshape(packed, [batch, time, -1]);
+    const result = reference({ packed: steps, cache, lengths, bias }, { ...heads, scale, window }, places());
+    return packed.rank === 3 ? result : { ...result, output: tf.reshape(result.output, [batch, -1]) };
   });
 }
 

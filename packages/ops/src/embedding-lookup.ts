@@ -49,11 +49,11 @@ export function embeddingLookup(
   }
   checkIndices(where, 'ids', ids, { size: vocabularySize });
   return tf.tidy(() => {
-    const flat = tf.reshape(ids, [-1]);
+    const flat = ids.rank === 1 ? ids : tf.reshape(ids, [-1]);
     const rows = hasKernel(embeddingLookupOp.kernelName)
       ? runFused(embeddingLookupOp, { table, ids: flat }, { paddingIndex: paddingIndex ?? null })[0]!
       : reference(table, flat, paddingIndex);
-    return tf.reshape(rows, [...ids.shape, width]);
+    return ids.rank === 1 ? rows : tf.reshape(rows, [...ids.shape, width]);
   });
 }
 

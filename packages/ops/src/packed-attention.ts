@@ -60,16 +60,19 @@ export function packedAttention(
   });
 }
 
-/** Batch, time and width of a head. */
+/** Batch, time and width of a head; one step of every row may come without an axis for time. */
 export function checkPacked(
   where: string,
   packed: tf.Tensor,
   { numHeads, numKeyHeads }: { numHeads: number; numKeyHeads: number },
+  orOneStep = false,
 ): [number, number, number] {
   checkNumber(where, 'numHeads', numHeads, { integer: true, min: 1 });
   checkNumber(where, 'numKeyHeads', numKeyHeads, { integer: true, min: 1 });
-  checkShape(where, 'packed', packed, { batch: null, time: null, width: null }, 'float32');
-  const [batch, time, all] = packed.shape as [number, number, number];
+  const oneStep = orOneStep && packed.rank === 2;
+  checkShape(where, 'packed', packed, { batch: null, ...(oneStep ? {} : { time: null }), width: null }, 'float32');
+  const [batch, all] = [packed.shape[0]!, packed.shape.at(-1)!];
+  const time = oneStep ? 1 : packed.shape[1]!;
   const width = all / (numHeads + 2 * numKeyHeads);
   if (numHeads % numKeyHeads !== 0) {
     const rule = 'numHeads must be a multiple of numKeyHeads';

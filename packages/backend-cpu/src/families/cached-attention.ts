@@ -23,14 +23,15 @@ export function cachedAttention(call: KernelCall, inputs: Inputs, attributes: At
     TensorInfo
   >;
   const { scale, numHeads, numKeyHeads } = attributes as unknown as CachedAttentionAttributes;
-  const [batch, time, all] = packed.shape as [number, number, number];
+  const [batch, all] = [packed.shape[0]!, packed.shape.at(-1)!];
+  const time = packed.shape.length === 2 ? 1 : packed.shape[1]!;
   const [, , maximumTime, width] = keyCache.shape as [number, number, number, number];
   const where = 'OstinatoCachedAttention';
   checkIndices(call, { where, name: 'lengths', indices: lengths, rows: batch, size: maximumTime - time + 1 });
   const starts = Int32Array.from(call.values(lengths)); // a copy: the view may be detached when memory grows
   const keys = nextCache(call, keyCache, starts, time);
   const values = nextCache(call, valueCache, starts, time);
-  const output = call.output([batch, time, numHeads * width]);
+  const output = call.output([...packed.shape.slice(0, -1), numHeads * width]);
   const statistics = call.scratch(2 * batch * numHeads * time);
 
   const query = call.input(packed);

@@ -54,8 +54,9 @@ export function layerNorm(
   if (bias) checkShape('layerNorm', 'bias', bias, { width }, 'float32');
   return tf.tidy(() => {
     if (hasKernel(layerNormOp.kernelName)) {
-      const [output] = runFused(layerNormOp, { input: tf.reshape(input, [-1, width]), gain, bias }, { epsilon });
-      return tf.reshape(output!, input.shape);
+      const rows = input.rank === 2 ? input : tf.reshape(input, [-1, width]);
+      const [output] = runFused(layerNormOp, { input: rows, gain, bias }, { epsilon });
+      return input.rank === 2 ? output! : tf.reshape(output!, input.shape);
     }
     // A row less its first element has the same layer norm, and is exactly zero when the row is constant.
     const first = tf.slice(

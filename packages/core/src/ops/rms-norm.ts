@@ -43,8 +43,9 @@ export function rmsNorm(
   if (gain) checkShape('rmsNorm', 'gain', gain, { width }, 'float32');
   return tf.tidy(() => {
     if (hasKernel(rmsNormOp.kernelName)) {
-      const [output] = runFused(rmsNormOp, { input: tf.reshape(input, [-1, width]), gain }, { epsilon });
-      return tf.reshape(output!, input.shape);
+      const rows = input.rank === 2 ? input : tf.reshape(input, [-1, width]);
+      const [output] = runFused(rmsNormOp, { input: rows, gain }, { epsilon });
+      return input.rank === 2 ? output! : tf.reshape(output!, input.shape);
     }
     const normalised = tf.div(input, tf.sqrt(tf.add(tf.mean(tf.square(input), -1, true), epsilon)));
     return gain ? tf.mul(normalised, gain) : normalised;
