@@ -62,6 +62,41 @@ const networks: Record<string, Network> = {
     inputs: () => numbers(1, [48, 10, 9, 2]),
     classes: 3,
   },
+  'dilated and separable convolution': {
+    model: () =>
+      tf.sequential({
+        layers: [
+          // Frozen: TensorFlow.js has no gradient of a dilated convolution.
+          tf.layers.conv2d({
+            filters: 4,
+            kernelSize: 2,
+            dilationRate: 2,
+            activation: 'tanh',
+            trainable: false,
+            inputShape: [8, 7, 2],
+          }),
+          tf.layers.separableConv2d({ filters: 5, kernelSize: 3, padding: 'same', activation: 'tanh' }),
+          tf.layers.globalAveragePooling2d({}),
+          tf.layers.dense({ units: 3, activation: 'softmax' }),
+        ],
+      }),
+    inputs: () => numbers(1, [48, 8, 7, 2]),
+    classes: 3,
+  },
+  'convolution over time': {
+    model: () =>
+      tf.sequential({
+        layers: [
+          tf.layers.embedding({ inputDim: 20, outputDim: 8, inputLength: 9 }),
+          tf.layers.conv1d({ filters: 6, kernelSize: 3, padding: 'same', activation: 'tanh' }),
+          tf.layers.batchNormalization(),
+          tf.layers.globalMaxPooling1d(),
+          tf.layers.dense({ units: 3, activation: 'softmax' }),
+        ],
+      }),
+    inputs: tokens,
+    classes: 3,
+  },
   LSTM: { model: () => recurrent(tf.layers.lstm({ units: 12 })), inputs: tokens, classes: 3 },
   GRU: {
     model: () => recurrent(tf.layers.bidirectional({ layer: tf.layers.gru({ units: 7 }) as tf.RNN })),
