@@ -64,8 +64,8 @@ export class KernelCall {
   }
 
   /** A new output of arbitrary values; `address` gives its place. */
-  output(shape: readonly number[]): TensorInfo {
-    const tensor = this.backend.reserve(shape.slice(), 'float32');
+  output(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): TensorInfo {
+    const tensor = this.backend.reserve(shape.slice(), dtype);
     if (this.#outputs === undefined) this.#outputs = [tensor];
     else this.#outputs.push(tensor);
     return tensor;

@@ -45,7 +45,7 @@ export interface Kernels {
   sum_inner(x: Address, out: Address, rows: number, columns: number, work: Address, thread: number, threads: number, shared: Address): void;
   sum_middle(x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
   transpose(x: Address, out: Address, batch: number, rows: number, columns: number, thread: number, threads: number, shared: Address): void;
-  permute(x: Address, out: Address, plan: Address, rank: number, rows: number, width: number, thread: number, threads: number, shared: Address): void;
+  strided_copy(x: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
   softmax(logits: Address, out: Address, rows: number, classes: number, thread: number, threads: number, shared: Address): void;
   adam(gradient: Address, firstMoment: Address, secondMoment: Address, parameter: Address, update: Address, newFirst: Address, newSecond: Address, size: number, learningRate: number, beta1: number, beta2: number, epsilon: number, weightDecay: number, firstCorrection: number, secondCorrection: number, thread: number, threads: number, shared: Address): void;
   conv2d_work(shape: Address, threads: number): number;

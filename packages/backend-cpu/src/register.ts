@@ -10,6 +10,7 @@ import { defineConvolutions } from './families/convolution.ts';
 import { defineCrossEntropy } from './families/cross-entropy.ts';
 import { defineElementwise } from './families/elementwise.ts';
 import { defineEmbedding } from './families/embedding.ts';
+import { defineLayouts } from './families/layout.ts';
 import { defineMatrixProducts } from './families/matmul.ts';
 import { defineNormalizations } from './families/normalization.ts';
 import { defineOptimizers } from './families/optimizer.ts';
@@ -35,6 +36,7 @@ export function register(): void {
   definePooling();
   defineElementwise();
   defineReductions();
+  defineLayouts();
   defineNormalizations();
   defineSequences();
   defineAttention();

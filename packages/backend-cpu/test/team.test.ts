@@ -245,7 +245,24 @@ describe('work bound by memory gives the same bits too', { timeout: 120_000 }, (
           );
           const dropped = runKernel('OstinatoDropout', { input: a }, { rate: 0.3, key: [1, 2] });
           const sums = [tf.sum(a), tf.sum(a, 0), tf.sum(a, 1), tf.sum(cube, 1), tf.addN([a, b, a])];
-          const results = [tf.mul(a, b), tf.add(a, row), tf.div(column, b), tf.tanh(a), tf.softmax(a), tf.transpose(a)];
+          const moved = [
+            tf.transpose(cube, [2, 1, 0]),
+            tf.concat([a, b], 1),
+            tf.pad(a, [
+              [1, 0],
+              [2, 3],
+            ]),
+            tf.tile(a, [2, 1]),
+          ];
+          const results = [
+            ...moved,
+            tf.mul(a, b),
+            tf.add(a, row),
+            tf.div(column, b),
+            tf.tanh(a),
+            tf.softmax(a),
+            tf.transpose(a),
+          ];
           return [...results, turned, ...gelu, ...gradients, ...dropped, ...sums];
         });
       }),

@@ -1,5 +1,5 @@
 /**
- * `Sum` over any run of adjacent axes, and `Transpose` of the last two axes; the stock JavaScript kernel for the rest.
+ * `Sum` over any run of adjacent axes; the stock JavaScript kernel for the rest.
  */
 
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
@@ -39,37 +39,6 @@ function sum(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorIn
   return out;
 }
 
-function transpose(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
-  const { x } = inputs as { x: TensorInfo };
-  const { perm } = attributes as { perm: number[] };
-  const rank = x.shape.length;
-  const swapsLastTwo =
-    rank >= 2 && perm.every((axis, index) => axis === (index < rank - 2 ? index : 2 * rank - 3 - index));
-  const keepsLast = rank >= 2 && rank <= 8 && perm[rank - 1] === rank - 1 && util.sizeFromShape(x.shape) > 0;
-  if (isFloat32(x) && keepsLast) return permute(call, x, perm);
-  if (!isFloat32(x) || !swapsLastTwo) return runStock('Transpose', call, inputs, attributes) as TensorInfo;
-  const [rows, columns] = x.shape.slice(-2) as [number, number];
-  const batch = x.shape.slice(0, -2);
-  const out = call.output([...batch, columns, rows]);
-  const blocks = util.sizeFromShape(batch);
-  call.share('transpose', 8 * blocks * rows * columns, [call.input(x), call.input(out), blocks, rows, columns]);
-  return out;
-}
-
-/** Transposition of all axes but the last, as of attention heads: [B, T, N, K] → [B, N, T, K]. */
-function permute(call: KernelCall, x: TensorInfo, perm: number[]): TensorInfo {
-  const outer = perm.slice(0, -1);
-  const out = call.output(perm.map(axis => x.shape[axis]!));
-  const plan = call.scratch(2 * outer.length);
-  const steps = outer.flatMap(axis => [x.shape[axis]!, util.sizeFromShape(x.shape.slice(axis + 1, -1))]);
-  const addresses = [call.input(x), call.input(out), plan] as const;
-  new Int32Array(call.backend.kernelMemory.buffer, plan, steps.length).set(steps);
-  const [size, width] = [util.sizeFromShape(x.shape), x.shape.at(-1)!];
-  call.share('permute', 2 * size, [...addresses, outer.length, size / width, width]);
-  return out;
-}
-
 export function defineReductions(): void {
   defineKernel('Sum', sum);
-  defineKernel('Transpose', transpose);
 }
