@@ -1,3 +1,5 @@
+export { type BeamSearchOptions, beamSearch } from './beam-search.ts';
+export type { AttendingStep, AttendingStepOutput } from './carried-state.ts';
 export {
   type FilterOptions,
   filterLogits,
@@ -17,6 +19,8 @@ export {
   type Step,
   type StepOutput,
 } from './generate.ts';
+export type { Hypothesis, LengthPenalty } from './hypothesis.ts';
 export { blockRepeatedNgrams, penalizeRepetition, suppressTokens } from './penalties.ts';
 export { argMax, type ChooseOptions, chooseToken, type SamplingOptions, sampleInverse } from './sample.ts';
+export { type ScoreTargetsOptions, scoreTargets, type TargetScore } from './score-targets.ts';
 export { logSoftmax, softmax } from './softmax.ts';

@@ -36,6 +36,17 @@ function exponentials(
   return { values, sum, largest };
 }
 
+/** ln Σⱼ exp(xⱼ): what a logit lacks to be a log-probability. Keeps no array. Throws as `logSoftmax` does. */
+export function logSumExp(where: string, logits: ArrayLike<number>): number {
+  const largest = checkLogits(where, logits);
+  if (largest === -Infinity) {
+    throw new NonFiniteError({ where, rule: 'at least one token must be possible', got: `none of ${logits.length}` });
+  }
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
+  return largest + Math.log(sum);
+}
+
 /**
  * Probabilities pᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), in float64.
  *
@@ -54,8 +65,7 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
  * @throws NonFiniteError when a logit is NaN or +Infinity, or all are −Infinity
  */
 export function logSoftmax(logits: ArrayLike<number>): Float64Array {
-  const { sum, largest } = exponentials('logSoftmax', logits);
-  const total = largest + Math.log(sum);
+  const total = logSumExp('logSoftmax', logits);
   const logProbabilities = new Float64Array(logits.length);
   for (let i = 0; i < logits.length; i++) logProbabilities[i] = logits[i]! - total;
   return logProbabilities;

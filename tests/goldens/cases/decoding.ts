@@ -1,5 +1,14 @@
-import { blockRepeatedNgrams, filterLogits, penalizeRepetition, sampleInverse, softmax } from '@ostinato/decoding';
-import { type CaseResult, type Golden, type GoldenTensor, numbers } from '../golden.ts';
+import {
+  beamSearch,
+  blockRepeatedNgrams,
+  filterLogits,
+  type Hypothesis,
+  penalizeRepetition,
+  sampleInverse,
+  softmax,
+} from '@ostinato/decoding';
+import * as tf from '@tensorflow/tfjs-core';
+import { type CaseResult, type Comparison, type Golden, type GoldenTensor, numbers } from '../golden.ts';
 
 interface FilterCase {
   readonly options: {
@@ -12,10 +21,53 @@ interface FilterCase {
   readonly probabilities: GoldenTensor;
 }
 
+interface BeamResult {
+  readonly tokens: number[];
+  readonly log_prob: number;
+  readonly score: number;
+}
+
+/** Every list of the file; and with a beam as wide as there are prefixes, the best of all sequences. */
+async function beamSearchCase(golden: Golden): Promise<CaseResult> {
+  const { vocab, bos, eos, max_length: maximumTokens } = golden.config as unknown as Record<string, number>;
+  const table = tf.tensor2d(numbers(golden.inputs['log_probs']!), [vocab!, vocab!]);
+  const { beams, exhaustive } = golden.outputs as unknown as Record<string, Record<string, BeamResult[]>>;
+  const search = async (beamSize: number, alpha: number, count: number): Promise<Hypothesis[]> => {
+    const [found] = await beamSearch({
+      step: (tokens, state) => ({ logits: tf.gather(table, tf.tensor1d(tokens, 'int32')), state }),
+      initialState: [],
+      prompts: [[bos!]],
+      endToken: eos!,
+      maximumTokens: maximumTokens!,
+      beamSize,
+      count,
+      lengthPenalty: { kind: 'gnmt', alpha },
+      earlyStopping: count === beamSize ? 'never' : 'exact',
+    });
+    return found!;
+  };
+  const differences: Comparison[] = [];
+  for (const [name, want] of [...Object.entries(beams!), ...Object.entries(exhaustive!)]) {
+    const alpha = Number(/alpha_([\d.]+)/.exec(name)![1]);
+    const beamSize = Number(/beam_(\d+)/.exec(name)?.[1] ?? 4000);
+    const found = await search(beamSize, alpha, beamSize === 4000 ? want.length : beamSize);
+    const flat = (list: readonly BeamResult[]): number[] =>
+      list.flatMap(({ tokens, log_prob, score }) => [...tokens, log_prob, score]);
+    const got = found.map(({ tokens, logProbability, score }) => ({
+      tokens: [bos!, ...tokens],
+      log_prob: logProbability,
+      score,
+    }));
+    differences.push({ name, got: flat(got), want: flat(want) });
+  }
+  table.dispose();
+  return { differences };
+}
+
 /** Cases of the folder `decoding`. */
-export function runDecodingCase(golden: Golden): CaseResult {
+export function runDecodingCase(golden: Golden): CaseResult | Promise<CaseResult> {
   const name = golden.name.split('/').at(-1)!;
-  if (name.startsWith('beam_search')) return { skipped: 'beam search' };
+  if (name.startsWith('beam_search')) return beamSearchCase(golden);
   const { inputs, outputs } = golden;
   const logits = inputs['logits'] ? Float32Array.from(numbers(inputs['logits'])) : new Float32Array(0);
 
