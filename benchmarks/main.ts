@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
+import { conv } from './conv.ts';
 import { generate } from './generate.ts';
 import { gpt } from './gpt.ts';
 import { gradientsThroughTime } from './gradients-through-time.ts';
@@ -15,6 +16,7 @@ import type { Benchmark, Figures, Report } from './report.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
+  conv,
   'gradients-through-time': gradientsThroughTime,
   gpt,
   lab1,
