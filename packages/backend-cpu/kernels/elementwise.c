@@ -64,7 +64,10 @@ EXPORT void binary(int operation, const float *a, int a_row, int a_column, const
   }
 }
 
-enum Unary { SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6, SILU, LOGARITHM, ERROR_FUNCTION };
+enum Unary {
+  SQUARE, SQUARE_ROOT, EXPONENTIAL, TANH, SIGMOID, RELU, NEGATE, ABSOLUTE, GELU_ERF, GELU_TANH, RELU6, SILU, LOGARITHM,
+  ERROR_FUNCTION, STEP, INVERSE_ROOT
+};
 
 #define GELU_SCALE 0.7978845608028654f /* √(2/π) */
 #define GELU_CUBIC 0.044715f
@@ -85,6 +88,8 @@ INLINE vec unary_lanes(int operation, vec x) {
     case SILU: return x * vector_sigmoid(x);
     case LOGARITHM: return vector_log(x);
     case ERROR_FUNCTION: return vector_erf(x);
+    case STEP: return choose(x == x, choose(x > splat(0.0f), splat(1.0f), splat(0.0f)), x);
+    case INVERSE_ROOT: return splat(1.0f) / square_root(x);
     default: return minimum(maximum(x, splat(0.0f)), splat(6.0f));
   }
 }
@@ -106,6 +111,7 @@ EXPORT void unary(int operation, const float *x, float *out, usize size, int thr
 #define CASE(OPERATION) case OPERATION: unary_all(OPERATION, x, out, size); break;
     CASE(SQUARE) CASE(SQUARE_ROOT) CASE(EXPONENTIAL) CASE(TANH) CASE(SIGMOID) CASE(RELU) CASE(NEGATE) CASE(ABSOLUTE)
     CASE(GELU_ERF) CASE(GELU_TANH) CASE(RELU6) CASE(SILU) CASE(LOGARITHM) CASE(ERROR_FUNCTION)
+    CASE(STEP) CASE(INVERSE_ROOT)
 #undef CASE
   }
 }

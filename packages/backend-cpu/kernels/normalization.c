@@ -120,3 +120,19 @@ EXPORT void rms_norm_backward(const float *input, const float *gain, const float
   struct NormGradient g = {input, gain, 0, inverses, d_output, d_input, d_gain, 0, width};
   norm_backward(&g, rows, &(struct Team){thread, threads, shared});
 }
+
+// Batch normalisation with given moments: out = (x − mean)·factor + shift, all three [channels].
+EXPORT void batch_norm(const float *x, const float *mean, const float *factor, const float *shift, float *out, int rows,
+                       int channels, int thread, int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Range mine = share(&team, rows, 1);
+  for (int i = mine.first; i < mine.last; i++) {
+    const float *from = x + (usize)i * channels;
+    float *to = out + (usize)i * channels;
+    for (int j = 0; j < channels; j += W) {
+      int lanes = smaller(W, channels - j);
+      vec centred = load_lanes(from + j, lanes) - load_lanes(mean + j, lanes);
+      store_lanes(to + j, centred * load_lanes(factor + j, lanes) + load_lanes(shift + j, lanes), lanes);
+    }
+  }
+}

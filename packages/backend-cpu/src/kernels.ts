@@ -54,6 +54,7 @@ export interface Kernels {
   conv2d_input_gradient(dOutput: Address, filter: Address, dInput: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
   conv2d_filter_gradient_work(shape: Address, threads: number): number;
   conv2d_filter_gradient(input: Address, dOutput: Address, dFilter: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
+  batch_norm(x: Address, mean: Address, factor: Address, shift: Address, out: Address, rows: number, channels: number, thread: number, threads: number, shared: Address): void;
   max_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
   average_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
   max_pool_gradient(input: Address, dOutput: Address, dInput: Address, shape: Address, thread: number, threads: number, shared: Address): void;

@@ -113,6 +113,37 @@ const samples = (limit: number) =>
     ...numbers(4, 99, 1e-30),
   ]);
 
+describe('means, steps and batch normalisation', () => {
+  const both = (body: () => tf.Tensor[]) => expectClose(on('ostinato-cpu', body), on('cpu', body), { absolute: 1e-6 });
+
+  it('mean over any axes, small and large', () => {
+    const shape = [3, 5, 40, 7];
+    for (const axes of [undefined, 0, 3, [0, 1], [1, 2], [2, 3], [0, 1, 2], [0, 2], [0, 1, 2, 3]]) {
+      for (const keepDims of [false, true]) both(() => [tf.mean(tensor(1, shape), axes, keepDims)]);
+    }
+    both(() => [tf.mean(tf.tensor1d([1, 2, 4], 'int32')), tf.mean(tf.tensor1d([true, false], 'bool'))]);
+    both(() => [tf.mean(tf.tensor1d([]))]);
+  });
+
+  it('the slope of ReLU, and 1 / √x', () => {
+    const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1e-40, -3, 200];
+    both(() => [tf.step(tf.tensor1d(odd)), tf.step(tf.tensor1d(odd), 0.25), tf.rsqrt(tf.tensor1d(odd))]);
+  });
+
+  it('batch normalisation with and without offset and scale', () => {
+    for (const channels of [1, 3, 16, 33]) {
+      both(() => {
+        const x = tensor(1, [2, 3, 4, channels]) as tf.Tensor4D;
+        const [mean, variance, offset, scale] = [2, 3, 4, 5].map(seed =>
+          tf.abs(tensor(seed, [channels])),
+        ) as tf.Tensor1D[];
+        const all = tf.batchNorm(x, mean!, variance!, offset, scale, 0.1);
+        return [all, tf.batchNorm(x, mean!, variance!, undefined, undefined, 0.1)];
+      });
+    }
+  });
+});
+
 describe('functions', () => {
   it('exp, tanh and sigmoid keep their relative error bounds', () => {
     expect(worstError(tf.exp, Math.exp, samples(87))).toBeLessThan(2e-7);

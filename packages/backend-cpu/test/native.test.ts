@@ -245,7 +245,15 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
             ];
             const network = (...[a, b]: tf.Tensor[]) =>
               tf.addN(pooled(tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, 'same')).map(part => tf.sum(part)));
-            return [...pooled(x as tf.Tensor4D), ...tf.grads(network)([x, weights])];
+            const moments = [3, 4, 5, 6].map(seed => tf.abs(tensor(seed, [inputs]))) as tf.Tensor1D[];
+            const normalised = tf.batchNorm(
+              x,
+              moments[0]!,
+              tf.add(moments[1]!, 0.5) as tf.Tensor1D,
+              moments[2]!,
+              moments[3]!,
+            );
+            return [...pooled(x as tf.Tensor4D), normalised, ...tf.grads(network)([x, weights])];
           },
           { absolute: 1e-3, relative: 1e-4 },
         );

@@ -23,9 +23,12 @@ const unaryOperations = {
   Relu6: 10,
   Log: 12,
   Erf: 13,
+  Rsqrt: 15,
 };
 const gelu = { none: 8, tanh: 9 };
 const silu = 11;
+/** 1 where x > 0, else 0; the slope of ReLU. */
+const step = 14;
 
 /** What a function costs, in floats read or written in the same time: two, or more where it computes. */
 const unaryCost = [2, 3, 6, 9, 8, 2, 2, 2, 18, 12, 2, 10, 10, 16];
@@ -180,6 +183,11 @@ function dropout(call: KernelCall, inputs: Inputs, attributes: Attributes): Tens
 export function defineElementwise(): void {
   for (const name of Object.keys(binaryOperations)) defineBinary(name as keyof typeof binaryOperations);
   for (const name of Object.keys(unaryOperations)) defineUnary(name as keyof typeof unaryOperations);
+  defineKernel('Step', (call, inputs, attributes) => {
+    const { x } = inputs as { x: TensorInfo };
+    const { alpha } = attributes as { alpha: number };
+    return isFloat32(x) && alpha === 0 ? unary(call, step, x) : runStock('Step', call, inputs, attributes);
+  });
   defineKernel('Softmax', softmax);
   defineKernel('AddN', addN);
   defineKernel('OstinatoGelu', (call, { input }, { approximate }) =>

@@ -1,9 +1,10 @@
 /**
- * `OstinatoLayerNorm`, `OstinatoRmsNorm` and their gradients, over rows [N, D].
+ * `OstinatoLayerNorm`, `OstinatoRmsNorm` and their gradients, over rows [N, D]; `FusedBatchNorm` over the last axis.
  */
 
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Attributes, defineKernel, type Inputs, type KernelCall } from '../kernel-call.ts';
+import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { isFloat32 } from '../backend.ts';
+import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
 
 type NormInput = 'input' | 'gain' | 'bias' | 'mean' | 'inverseDeviation' | 'inverseRms' | 'dOutput';
 type NormInputs = Record<NormInput, TensorInfo>;
@@ -54,7 +55,35 @@ function rmsNormGradient(call: KernelCall, inputs: Inputs): TensorInfo[] {
   return [dInput, dGain];
 }
 
+/** x [..., C], mean, variance, offset?, scale? [C] → (x − mean)·scale / √(variance + ε) + offset. Other shapes go to the stock kernel. */
+function batchNorm(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
+  const { x, mean, variance, offset, scale } = inputs as Record<'x' | 'mean' | 'variance', TensorInfo> &
+    Partial<Record<'offset' | 'scale', TensorInfo>>;
+  const channels = x.shape.at(-1) ?? 0;
+  const operands = [mean, variance, offset, scale].filter(operand => operand !== undefined);
+  const whole = operands.every(({ shape }) => util.sizeFromShape(shape) === channels);
+  if (!whole || channels === 0 || ![x, ...operands].every(isFloat32)) {
+    return runStock('FusedBatchNorm', call, inputs, attributes) as TensorInfo;
+  }
+  const { varianceEpsilon } = attributes as { varianceEpsilon: number };
+  const out = call.output(x.shape);
+  const [factor, shift] = [call.scratch(channels), call.scratch(channels)];
+  const [from, centre, to] = [call.input(x), call.input(mean), call.input(out)];
+  const [factors, shifts] = [factor, shift].map(
+    address => new Float32Array(call.backend.kernelMemory.buffer, address, channels),
+  ) as [Float32Array, Float32Array];
+  const [variances, scales, offsets] = [variance, scale, offset].map(operand => operand && call.values(operand));
+  for (let c = 0; c < channels; c++) {
+    factors[c] = (scales ? scales[c]! : 1) / Math.sqrt(variances![c]! + varianceEpsilon);
+    shifts[c] = offsets ? offsets[c]! : 0;
+  }
+  const rows = util.sizeFromShape(x.shape) / channels;
+  call.share('batch_norm', 2 * rows * channels, [from, centre, factor, shift, to, rows, channels]);
+  return out;
+}
+
 export function defineNormalizations(): void {
+  defineKernel('FusedBatchNorm', batchNorm);
   defineKernel('OstinatoLayerNorm', layerNorm);
   defineKernel('OstinatoLayerNormGrad', layerNormGradient);
   defineKernel('OstinatoRmsNorm', rmsNorm);
