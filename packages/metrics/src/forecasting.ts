@@ -45,8 +45,9 @@ export function forecastErrors(targets: ArrayLike<number>, predictions: ArrayLik
  *
  * Source: Hyndman & Koehler 2006, Another look at measures of forecast accuracy, section 4.
  *
- * @param training x, the series that the forecast was learned from, in order
- * @param season m, steps in one season (12 for months); default 1, the last value
+ * `training` is x, the series that the forecast was learned from, in order; `season` is m, the steps in one season (12 for months),
+ * default 1, the last value.
+ *
  * @throws MetricError when the lengths differ, a value is not finite, the training series has no more than one season, or
  *   repeats exactly, so that the naive forecast makes no error
  */
@@ -102,8 +103,8 @@ export function pinballLoss(
 /**
  * Share of targets inside their prediction intervals, bounds included: near 0.8 for honest intervals of 80 %.
  *
- * @param lower lower bound of each interval
- * @param upper upper bound of each, not below `lower`
+ * `lower` and `upper` are the bounds of each interval, `upper` not below `lower`.
+ *
  * @throws MetricError when the lengths differ, nothing is given, a value is not finite, or bounds are in the wrong order
  */
 export function intervalCoverage(
