@@ -13,12 +13,14 @@ import { matmul } from './matmul.ts';
 import { ops } from './ops.ts';
 import { recurrent } from './recurrent.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
+import { shakespeare } from './shakespeare.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
   conv,
   'gradients-through-time': gradientsThroughTime,
   gpt,
+  shakespeare,
   lab1,
   matmul,
   ops,
