@@ -90,25 +90,31 @@ export class SelfAttention extends Heads {
     cache: AttentionCache,
     { lengths, bias, window }: CachedStepOptions,
   ): { readonly output: tf.Tensor; readonly cache: AttentionCache } {
-    return tidy(() => {
-      const where = 'SelfAttention.step';
-      if (input.rank === 2) checkShape(where, 'input', input, { batch: null, size: this.size }, 'float32');
-      const packed = input.rank === 2 ? this.queryKeyValue.call(input) : this.#packed(where, input);
-      const [batch, time] = input.rank === 2 ? [input.shape[0]!, 1] : (input.shape as [number, number, number]);
-      const steps = (): tf.Tensor => tf.reshape(packed, [batch, time, -1]);
+    const where = 'SelfAttention.step';
+    if (input.rank === 2) checkShape(where, 'input', input, { batch: null, size: this.size }, 'float32');
+    const rows = input.rank === 2 ? this.queryKeyValue.call(input) : this.#packed(where, input);
+    // Disposed by hand: at one token a call, scopes are a good part of its time.
+    const made = [rows];
+    try {
+      const packed = this.#changesHeads ? this.#changed(rows, lengths) : rows;
+      if (packed !== rows) made.push(packed);
+      const heads = { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads, scale: this.scale, window };
+      const result = cachedAttention({ packed, cache, lengths, bias }, heads);
+      made.push(result.output);
+      return { output: this.output.call(result.output), cache: result.cache };
+    } finally {
+      tf.dispose(made);
+    }
+  }
+
+  /** New steps [B, T, ·] or [B, ·] with norms and rotary positions behind `lengths` steps. */
+  #changed(packed: tf.Tensor, lengths: tf.Tensor): tf.Tensor {
+    return tf.tidy(() => {
+      const batch = packed.shape[0]!;
+      const time = packed.rank === 2 ? 1 : packed.shape[1]!;
       const positions = this.rotary ? tf.add(tf.expandDims(lengths, 1), tf.range(0, time, 1, 'int32')) : undefined; // [B, T]
-      const result = cachedAttention(
-        {
-          packed: this.#changesHeads ? this.#merge(this.#heads(steps(), { positions })) : packed,
-          cache,
-          lengths,
-          bias,
-        },
-        { numHeads: this.numHeads, numKeyHeads: this.numKeyHeads, scale: this.scale, window },
-      );
-      const { output } = result;
-      const like = output.rank === input.rank ? output : tf.reshape(output, [batch, -1]);
-      return { output: this.output.call(like), cache: result.cache };
+      const heads = this.#heads(tf.reshape(packed, [batch, time, -1]), { positions });
+      return tf.reshape(this.#merge(heads), packed.shape);
     });
   }
 

@@ -66,19 +66,19 @@ export function cachedAttention(
   checkIndices(where, 'lengths', lengths, { size: maximumTime - time + 1 });
   if (bias) checkDtype(where, 'bias', bias, 'float32');
   if (window !== undefined) checkNumber(where, 'window', window, { integer: true, min: 1 });
+  const heads = { numHeads, numKeyHeads };
+  const attributes = { ...heads, scale: scale ?? 1 / Math.sqrt(width) };
+  // Without a mask nothing is made on the way, and generation pays for every scope.
+  if (!bias && window === undefined && hasKernel('OstinatoCachedAttention')) {
+    return runCached({ packed, keyCache: cache.key, valueCache: cache.value, lengths }, attributes);
+  }
   return tidy(() => {
-    const heads = { numHeads, numKeyHeads };
     const places = (): tf.Tensor => tf.range(0, maximumTime, 1, 'int32'); // [Tmax]
     if (hasKernel('OstinatoCachedAttention')) {
       const near = window === undefined ? undefined : hide(tf.less(agesOf(lengths, time, places()), window));
       const whole = bias && near ? tf.add(near, bias) : (near ?? bias);
       const inputs = { packed, keyCache: cache.key, valueCache: cache.value, lengths };
-      const [output, key, value] = runKernel(
-        'OstinatoCachedAttention',
-        { ...inputs, bias: whole ? wholeBias(whole) : tf.tensor1d([]) },
-        { ...heads, scale: scale ?? 1 / Math.sqrt(width) },
-      );
-      return { output: output!, cache: { key: key!, value: value! } };
+      return runCached({ ...inputs, bias: wholeBias(whole!) }, attributes);
     }
     const steps = tf.reshape(packed, [batch, time, -1]);
     const result = reference({ packed: steps, cache, lengths, bias }, { ...heads, scale, window }, places());
@@ -88,6 +88,11 @@ export function cachedAttention(
 
 // The types of tf.tidy leave out results of readonly fields.
 const tidy = tf.tidy as <Result>(run: () => Result) => Result;
+
+function runCached(inputs: Record<string, tf.Tensor>, attributes: Record<string, unknown>): CachedAttentionResult {
+  const [output, key, value] = runKernel('OstinatoCachedAttention', inputs, attributes);
+  return { output: output!, cache: { key: key!, value: value! } };
+}
 
 /** How much earlier each key is than each query: int32 [B, 1, T, Tmax]. */
 function agesOf(lengths: tf.Tensor, time: number, places: tf.Tensor): tf.Tensor {

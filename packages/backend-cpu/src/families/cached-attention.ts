@@ -18,10 +18,11 @@ const written = new WeakMap<object, Int32Array>();
 
 /** packed [B, T, (Hq + 2 Hk) D], keyCache, valueCache [B, Hk, Tmax, D], lengths int32 [B], bias? → output, keyCache, valueCache. */
 export function cachedAttention(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo[] {
-  const { packed, keyCache, valueCache, lengths, bias } = inputs as Record<
-    'packed' | 'keyCache' | 'valueCache' | 'lengths' | 'bias',
+  const { packed, keyCache, valueCache, lengths } = inputs as Record<
+    'packed' | 'keyCache' | 'valueCache' | 'lengths',
     TensorInfo
   >;
+  const { bias } = inputs as { bias?: TensorInfo };
   const { scale, numHeads, numKeyHeads } = attributes as unknown as CachedAttentionAttributes;
   const [batch, all] = [packed.shape[0]!, packed.shape.at(-1)!];
   const time = packed.shape.length === 2 ? 1 : packed.shape[1]!;
@@ -61,7 +62,7 @@ export function cachedAttention(call: KernelCall, inputs: Inputs, attributes: At
     ...cachePlace,
     ...[time * numHeads * width, width, time === 1 ? width : numHeads * width],
   ]);
-  const strides = biasStrides(bias.shape);
+  const strides = biasStrides(bias?.shape ?? [0]);
   const biasAt = call.optional(bias);
   const outputAt = call.input(output);
   const attend = (first: number, rows: number, ends: number): void => {
