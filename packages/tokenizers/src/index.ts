@@ -1,3 +1,11 @@
+export type { BpeDropout } from './bpe-model.ts';
+export {
+  type BpeEncodeOptions,
+  BpeTokenizer,
+  type BpeTokenizerJson,
+  type BpeTokenizerOptions,
+  type BpeTrainingOptions,
+} from './bpe-tokenizer.ts';
 export {
   CharacterTokenizer,
   type CharacterTokenizerJson,
@@ -6,6 +14,7 @@ export {
 } from './character-tokenizer.ts';
 export { TokenizerError, type TokenizerErrorParts } from './errors.ts';
 export { loadTokenizer, tokenizerFromJson } from './load.ts';
+export type { NormalizerOptions, PreTokenizer } from './pipeline.ts';
 export type {
   BatchOptions,
   DecodeOptions,

@@ -1,3 +1,4 @@
+import { BpeTokenizer } from './bpe-tokenizer.ts';
 import { CharacterTokenizer } from './character-tokenizer.ts';
 import { checkChoice, show, TokenizerError } from './errors.ts';
 import { readHeader } from './json.ts';
@@ -5,6 +6,7 @@ import type { Tokenizer } from './tokenizer.ts';
 import { WordTokenizer } from './word-tokenizer.ts';
 
 const readers = {
+  bpe: (value: unknown): Tokenizer => BpeTokenizer.fromJSON(value),
   character: (value: unknown): Tokenizer => CharacterTokenizer.fromJSON(value),
   word: (value: unknown): Tokenizer => WordTokenizer.fromJSON(value),
 };

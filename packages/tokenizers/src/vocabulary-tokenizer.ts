@@ -55,7 +55,7 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     this.normalization = normalization;
   }
 
-  protected abstract visit(text: string, visitor: Visitor): void;
+  protected abstract visit(text: string, visitor: Visitor, options?: EncodeOptions): void;
   protected abstract join(tokens: readonly string[]): string;
   /** Whether `skipSpecialTokens` leaves this special token out. */
   protected abstract isSkipped(token: string): boolean;
@@ -106,7 +106,8 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     });
   }
 
-  encode(text: string, { addBeginning = false, addEnd = false }: EncodeOptions = {}): Int32Array {
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    const { addBeginning = false, addEnd = false } = options;
     // A token has at least one UTF-16 unit, so this is enough, unless normalization C lengthens the text (it can).
     let ids = new Int32Array(text.length + 2);
     let count = 0;
@@ -120,11 +121,12 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     };
     const unknown = this.unknownId;
     if (addBeginning) push(this.#added('beginning'));
-    this.visit(text, (token, index) => {
+    const visitor: Visitor = (token, index) => {
       const id = this.#vocabulary.idOf(token) ?? unknown;
       if (id === undefined) throw this.missing(token, index);
       push(id);
-    });
+    };
+    this.visit(text, visitor, options);
     if (addEnd) push(this.#added('end'));
     return ids.slice(0, count);
   }

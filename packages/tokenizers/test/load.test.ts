@@ -43,7 +43,11 @@ describe('loading', () => {
     ],
     ['a newer version', { ...saved, version: 2 }, 'version, expected 1, got 2'],
     ['a version as text', { ...saved, version: '1' }, 'version, expected 1, got "1"'],
-    ['an unknown type', { ...saved, type: 'bpe' }, "unknown type, expected 'character' | 'word', got \"bpe\""],
+    [
+      'an unknown type',
+      { ...saved, type: 'unigram' },
+      `unknown type, expected 'bpe' | 'character' | 'word', got "unigram"`,
+    ],
     ['a type from the prototype', { ...saved, type: 'toString' }, 'unknown type'],
     ['a missing field', without('vocabulary'), "the field 'vocabulary' is missing"],
     ['an unknown field', { ...saved, colour: 1 }, 'unknown field "colour"'],
