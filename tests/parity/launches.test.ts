@@ -1,9 +1,10 @@
 import '@ostinato/backend-cpu';
 import { Linear, Module, parameters, Rng, valueAndGrad } from '@ostinato/core';
 import { Embedding } from '@ostinato/embeddings';
-import { adamUpdate, softmaxCrossEntropy } from '@ostinato/ops';
+import { softmaxCrossEntropy } from '@ostinato/ops';
 import { GRU, LSTM, RNN } from '@ostinato/recurrent';
 import { countKernels } from '@ostinato/testing';
+import { adam, Optimizer } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -37,18 +38,9 @@ function trainingStep(model: CharacterModel, time: number): void {
     const { output } = model.recurrent.call(model.embedding.call(inputs));
     return { loss: softmaxCrossEntropy({ logits: model.output.call(output), labels }) };
   });
-  const options = { learningRate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-  tf.tidy(() => {
-    for (const [path, gradient] of gradients) {
-      const zeros = tf.zerosLike(gradient);
-      const { update } = adamUpdate(
-        { gradient, firstMoment: zeros, secondMoment: zeros },
-        { ...options, firstCorrection: 0.1, secondCorrection: 0.001 },
-      );
-      const parameter = named.get(path)!;
-      parameter.assign(tf.add(parameter, update));
-    }
-  });
+  const optimizer = new Optimizer(adam({ learningRate: 1e-2 }), named);
+  optimizer.apply(gradients);
+  optimizer.dispose();
   tf.dispose([inputs, labels, value, ...gradients.values()]);
 }
 

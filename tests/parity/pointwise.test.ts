@@ -1,10 +1,10 @@
 import { Rng } from '@ostinato/core';
 import {
-  adamUpdate,
   dropout,
   embeddingLookup,
   gelu,
   layerNorm,
+  optimizerUpdate,
   rmsNorm,
   silu,
   softmaxCrossEntropy,
@@ -154,29 +154,25 @@ describe('kernels agree with the reference', () => {
     );
   });
 
-  it('adamUpdate', async () => {
+  it('optimizerUpdate', async () => {
     const cases = fc.record({ ...rows, weightDecay: fc.constantFrom(0, 0.01) });
     await fc.assert(
       fc.asyncProperty(cases, ({ shape, seed: drawn, weightDecay }) =>
         expectParity({
-          kernels: ['OstinatoAdam'],
+          kernels: ['OstinatoOptimizerUpdate'],
           seed: drawn,
           shapes: { gradient: shape, firstMoment: shape, root: shape, parameter: shape },
           gradients: false,
           outputs: ({ gradient, firstMoment, root, parameter }) => {
-            const { update, ...moments } = adamUpdate(
-              { gradient: gradient!, firstMoment: firstMoment!, secondMoment: tf.square(root!), parameter },
-              {
-                learningRate: 0.1,
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-3,
-                weightDecay,
-                firstCorrection: 0.4,
-                secondCorrection: 0.1,
-              },
-            );
-            return [update, moments.firstMoment, moments.secondMoment];
+            const { update, slots } = optimizerUpdate({
+              gradient: gradient!,
+              parameter: parameter!,
+              slots: { firstMoment: firstMoment!, secondMoment: tf.square(root!) },
+              rule: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-3, momentFactor: 2.5, squareFactor: 10 },
+              learningRate: 0.1,
+              weightDecay,
+            });
+            return [update, slots['firstMoment']!, slots['secondMoment']!];
           },
         }),
       ),

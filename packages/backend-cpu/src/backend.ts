@@ -84,6 +84,12 @@ export class OstinatoCpuBackend extends MathBackendCPU {
     return entry.dtype === tensor.dtype ? entry.moveIn() : undefined;
   }
 
+  /** @internal Whether no other tensor has these values: no clone, no reshape. Then they may be written over. */
+  isSole(tensor: TensorInfo): boolean {
+    const entry = this.#storage.get(tensor.dataId);
+    return entry.refCount === 1 && entry.dtype === tensor.dtype;
+  }
+
   /** @internal A new tensor of arbitrary values in the memory. */
   reserve(shape: number[], dtype: NumericType): TensorInfo {
     const entry = new Entry(this.kernelMemory, dtype, undefined, 1);

@@ -47,7 +47,8 @@ export interface Kernels {
   transpose(x: Address, out: Address, batch: number, rows: number, columns: number, thread: number, threads: number, shared: Address): void;
   strided_copy(x: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
   softmax(logits: Address, out: Address, rows: number, classes: number, thread: number, threads: number, shared: Address): void;
-  adam(gradient: Address, firstMoment: Address, secondMoment: Address, parameter: Address, update: Address, newFirst: Address, newSecond: Address, size: number, learningRate: number, beta1: number, beta2: number, epsilon: number, weightDecay: number, firstCorrection: number, secondCorrection: number, thread: number, threads: number, shared: Address): void;
+  optimizer_step(kind: number, gradient: Address, scale: Address, parameter: Address, slot0: Address, slot1: Address, slot2: Address, parameterOut: Address, update: Address, new0: Address, new1: Address, new2: Address, sums: Address, numbers: Address, size: number, thread: number, threads: number, shared: Address): void;
+  square_sums(x: Address, sums: Address, size: number, thread: number, threads: number, shared: Address): void;
   conv2d_work(shape: Address, threads: number): number;
   conv2d(input: Address, filter: Address, output: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
   conv2d_input_gradient_work(shape: Address, threads: number): number;

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import '../src/index.ts';
 import type { OstinatoCpuBackend } from '../src/index.ts';
+import { expectedStep, optimizerRules, optimizerSteps } from './optimizer-cases.ts';
 import { absent, expectClose, numbers, on, runKernel, tensor } from './support.ts';
 
 describe('OstinatoSoftmaxCrossEntropy', () => {
@@ -191,40 +192,76 @@ describe('OstinatoEmbedding', () => {
   });
 });
 
-describe('OstinatoAdam', () => {
-  it('matches the equation', () => {
-    const attributes = {
-      ...{ learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 },
-      ...{ firstCorrection: 1 - 0.9 ** 3, secondCorrection: 1 - 0.999 ** 3 },
-    };
-    for (const [size, decayed] of [
-      [1, true],
-      [30, true],
-      [31, false],
-    ] as const) {
-      const [gradient, m, parameter] = [numbers(1, size), numbers(2, size), numbers(3, size)];
-      const v = numbers(4, size).map(Math.abs);
-      const outputs = on('ostinato-cpu', () => {
-        const inputs = { gradient: tf.tensor1d(gradient), firstMoment: tf.tensor1d(m), secondMoment: tf.tensor1d(v) };
-        return runKernel(
-          'OstinatoAdam',
-          { ...inputs, parameter: decayed ? tf.tensor1d(parameter) : absent() },
-          attributes,
+describe('OstinatoOptimizerUpdate, …Step and …Norm', () => {
+  const cases = fc.record({
+    sizes: fc.array(fc.oneof(fc.integer({ min: 0, max: 70 }), fc.integer({ min: 500, max: 2100 })), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+    first: fc.integer({ min: 0, max: optimizerRules.length - 1 }),
+    around: fc.record({
+      weightDecay: fc.constantFrom(0, 0.1),
+      gradientDecay: fc.constantFrom(0, 0.2),
+      limit: fc.constantFrom(Infinity, 0.7),
+      scaled: fc.boolean(),
+    }),
+  });
+  const tolerance = { absolute: 1e-5, relative: 1e-5 };
+
+  it('match the equations of all rules', () => {
+    fc.assert(
+      fc.property(cases, ({ sizes, first, around }) => {
+        const expected = sizes.map((size, index) => expectedStep(size, index, first, around));
+        const shaped = (values: number[]) => ({ shape: [values.length], values });
+        const updated = on('ostinato-cpu', () =>
+          sizes.slice(0, 1).flatMap(() => {
+            const { inputs, steps } = optimizerSteps(sizes.slice(0, 1), first, around);
+            return runKernel('OstinatoOptimizerUpdate', inputs as never, { steps });
+          }),
         );
+        const [update, , ...slots] = expected[0]!;
+        expectClose(updated, [update!, ...slots].map(shaped), tolerance);
+
+        const stepped = on('ostinato-cpu', () => {
+          const { inputs, steps } = optimizerSteps(sizes, first, around);
+          return runKernel('OstinatoOptimizerStep', inputs as never, { steps });
+        });
+        expectClose(stepped, expected.flatMap(([, ...results]) => results).map(shaped), tolerance);
+
+        const [norm] = on('ostinato-cpu', () => {
+          const { inputs, steps } = optimizerSteps(sizes, first, around);
+          return runKernel('OstinatoOptimizerNorm', inputs as never, { steps });
+        });
+        const length = Math.hypot(...expected.flatMap(([updates]) => updates!));
+        expectClose([norm!], [{ shape: [], values: [length] }], { absolute: 1e-6, relative: 1e-4 });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('keep NaN and infinity visible', () => {
+    for (let first = 0; first < optimizerRules.length; first++) {
+      const [norm] = on('ostinato-cpu', () => {
+        const around = { weightDecay: 0, gradientDecay: 0, limit: 5, scaled: false };
+        const { inputs, steps } = optimizerSteps([40], first, around);
+        const bad = tf.tensor1d(numbers(1, 40).map((x, i) => (i === 37 ? Number.NaN : x)));
+        return runKernel('OstinatoOptimizerNorm', [bad, ...inputs.slice(1)] as never, { steps });
       });
-      const first = Array.from(gradient, (g, i) => 0.9 * m[i]! + 0.1 * g);
-      const second = Array.from(gradient, (g, i) => 0.999 * v[i]! + 0.001 * g * g);
-      const update = first.map((moment, i) => {
-        const ratio =
-          moment / attributes.firstCorrection / (Math.sqrt(second[i]! / attributes.secondCorrection) + 1e-8);
-        return -0.01 * (ratio + (decayed ? 0.1 * parameter[i]! : 0));
-      });
-      expectClose(
-        outputs,
-        [update, first, second].map(values => ({ shape: [size], values })),
-        { absolute: 1e-7, relative: 2e-6 },
-      );
+      expect([optimizerRules[first]!.kind, norm!.values[0]]).toEqual([optimizerRules[first]!.kind, Number.NaN]);
     }
+  });
+
+  it('OstinatoNorm is the length of all elements together', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3000 }), { minLength: 1, maxLength: 4 }), sizes => {
+        const [norm] = on('ostinato-cpu', () =>
+          runKernel('OstinatoNorm', sizes.map((size, index) => tensor(index, [size], 3)) as never),
+        );
+        const length = Math.hypot(...sizes.flatMap((size, index) => [...numbers(index, size, 3)]));
+        expectClose([norm!], [{ shape: [], values: [length] }], { absolute: 0, relative: 1e-6 });
+      }),
+      { numRuns: 50 },
+    );
   });
 });
 

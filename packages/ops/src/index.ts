@@ -8,7 +8,6 @@ export {
   type RmsNormArguments,
   rmsNorm,
 } from '@ostinato/core';
-export { type AdamUpdateArguments, type AdamUpdateOptions, type AdamUpdateResult, adamUpdate } from './adam-update.ts';
 export {
   type ScaledDotProductAttentionArguments,
   type ScaledDotProductAttentionOptions,
@@ -27,6 +26,17 @@ export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLo
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
+export type { OptimizerRule } from './optimizer-rules.ts';
+export {
+  euclideanNorm,
+  type OptimizerStepArguments,
+  type OptimizerStepResult,
+  type OptimizerUpdateResult,
+  optimizerStep,
+  optimizerStepNorm,
+  optimizerUpdate,
+  stepsInPlace,
+} from './optimizer-step.ts';
 export {
   type PackedAttentionArguments,
   type PackedAttentionOptions,

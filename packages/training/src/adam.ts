@@ -1,7 +1,5 @@
 import { checkNumber } from '@ostinato/core';
-import { adamUpdate } from '@ostinato/ops';
-import * as tf from '@tensorflow/tfjs-core';
-import { decayed, type PerParameterState, perParameter } from './per-parameter.ts';
+import { type PerParameterState, perParameter } from './per-parameter.ts';
 import type { Rate } from './schedules.ts';
 import type { GradientTransform, PathPredicate } from './transform.ts';
 
@@ -75,25 +73,31 @@ function adamFamily(
     name,
     learningRate,
     slots: ['firstMoment', 'secondMoment'],
-    rule: ({ gradient, parameter, path, slots, learningRate: rate, count }) => {
-      const secondCorrection = 1 - beta2 ** count;
-      const decay = mask(path) ? weightDecay : 0;
-      const { update, ...moments } = adamUpdate(
-        { gradient, ...slots, parameter: decay > 0 ? parameter : undefined },
-        {
-          learningRate: rate,
+    rule: ({ path, count }) => {
+      const { momentFactor, squareFactor } = corrections(beta1, beta2, count);
+      return {
+        rule: {
+          kind: 'adam',
           beta1,
           beta2,
           // √v + ε = √(1−β₂ᵗ)·(√(v/(1−β₂ᵗ)) + ε/√(1−β₂ᵗ)), and the first factor is the correction.
-          epsilon: epsilonBeforeCorrection ? epsilon / Math.sqrt(secondCorrection) : epsilon,
-          weightDecay: decay,
-          firstCorrection: 1 - beta1 ** count,
-          secondCorrection,
+          epsilon: epsilonBeforeCorrection ? epsilon * Math.sqrt(squareFactor) : epsilon,
+          momentFactor,
+          squareFactor,
         },
-      );
-      return { update, slots: moments };
+        weightDecay: mask(path) ? weightDecay : 0,
+      };
     },
   });
+}
+
+/** 1/(1−β₁ᵗ) and 1/(1−β₂ᵗ), which make up for moments that began at zero. */
+function corrections(
+  beta1: number,
+  beta2: number,
+  count: number,
+): { readonly momentFactor: number; readonly squareFactor: number } {
+  return { momentFactor: 1 / (1 - beta1 ** count), squareFactor: 1 / (1 - beta2 ** count) };
 }
 
 /** Options of the variants of Adam. */
@@ -113,14 +117,7 @@ export function amsgrad(
     name: 'amsgrad',
     learningRate,
     slots: ['firstMoment', 'secondMoment', 'largestSecondMoment'],
-    rule: ({ gradient, slots, learningRate: rate, count }) => {
-      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
-      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
-      const largestSecondMoment = tf.maximum(slots.largestSecondMoment, secondMoment);
-      const root = tf.add(tf.sqrt(tf.div(largestSecondMoment, 1 - beta2 ** count)), epsilon);
-      const update = tf.mul(tf.div(firstMoment, root), -rate / (1 - beta1 ** count));
-      return { update, slots: { firstMoment, secondMoment, largestSecondMoment } };
-    },
+    rule: ({ count }) => ({ rule: { kind: 'adam', beta1, beta2, epsilon, ...corrections(beta1, beta2, count) } }),
   });
 }
 
@@ -132,14 +129,9 @@ export function adamax(options: AdamVariantOptions): GradientTransform<PerParame
     name: 'adamax',
     learningRate,
     slots: ['firstMoment', 'largest'],
-    rule: ({ gradient, slots, learningRate: rate, count }) => {
-      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
-      const largest = tf.maximum(tf.mul(slots.largest, beta2), tf.add(tf.abs(gradient), epsilon));
-      return {
-        update: tf.mul(tf.div(firstMoment, largest), -rate / (1 - beta1 ** count)),
-        slots: { firstMoment, largest },
-      };
-    },
+    rule: ({ count }) => ({
+      rule: { kind: 'adamax', beta1, beta2, epsilon, momentFactor: 1 / (1 - beta1 ** count) },
+    }),
   });
 }
 
@@ -154,29 +146,35 @@ export interface NadamOptions extends AdamVariantOptions {
  *
  * Dozat 2016, "Incorporating Nesterov momentum into Adam", ICLR workshop.
  */
-export function nadam(
-  options: NadamOptions,
-): GradientTransform<PerParameterState<'firstMoment' | 'secondMoment' | 'momentumProduct'>> {
+export function nadam(options: NadamOptions): GradientTransform<AdamState> {
   const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentumDecay = 0.004 } = options;
   checkBetas('nadam', beta1, beta2, epsilon);
   const momentum = (count: number): number => beta1 * (1 - 0.5 * 0.96 ** (count * momentumDecay));
+  // Πμ of the first updates, each computed once.
+  const products = [1];
+  const product = (count: number): number => {
+    while (products.length <= count) {
+      const last = products.at(-1)!;
+      if (last === 0) return 0;
+      products.push(last * momentum(products.length));
+    }
+    return products[count]!;
+  };
   return perParameter({
     name: 'nadam',
     learningRate,
-    slots: ['firstMoment', 'secondMoment', 'momentumProduct'],
-    initial: (slot, parameter) => (slot === 'momentumProduct' ? tf.scalar(1) : tf.zeros(parameter.shape)),
-    rule: ({ gradient, slots, learningRate: rate, count }) => {
-      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
-      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
-      const [now, next] = [momentum(count), momentum(count + 1)];
-      const momentumProduct = tf.mul(slots.momentumProduct, now);
-      const direction = tf.add(
-        tf.mul(gradient, tf.div(1 - now, tf.sub(1, momentumProduct))),
-        tf.mul(firstMoment, tf.div(next, tf.sub(1, tf.mul(momentumProduct, next)))),
-      );
-      const root = tf.add(tf.sqrt(tf.div(secondMoment, 1 - beta2 ** count)), epsilon);
-      return { update: tf.mul(tf.div(direction, root), -rate), slots: { firstMoment, secondMoment, momentumProduct } };
-    },
+    slots: ['firstMoment', 'secondMoment'],
+    rule: ({ count }) => ({
+      rule: {
+        kind: 'adam',
+        beta1,
+        beta2,
+        epsilon,
+        momentFactor: momentum(count + 1) / (1 - product(count + 1)),
+        gradientFactor: (1 - momentum(count)) / (1 - product(count)),
+        squareFactor: 1 / (1 - beta2 ** count),
+      },
+    }),
   });
 }
 
@@ -193,19 +191,15 @@ export function radam(options: AdamVariantOptions): GradientTransform<AdamState>
     name: 'radam',
     learningRate,
     slots: ['firstMoment', 'secondMoment'],
-    rule: ({ gradient, slots, learningRate: rate, count }) => {
-      const firstMoment = decayed(slots.firstMoment, gradient, beta1);
-      const secondMoment = decayed(slots.secondMoment, tf.square(gradient), beta2);
-      const corrected = tf.mul(firstMoment, -rate / (1 - beta1 ** count));
-      const correction = 1 - beta2 ** count;
-      const rho = rhoInfinity - (2 * count * beta2 ** count) / correction;
-      const moments = { firstMoment, secondMoment };
-      if (rho <= 5) return { update: corrected, slots: moments };
+    rule: ({ count }) => {
+      const { momentFactor, squareFactor } = corrections(beta1, beta2, count);
+      const moments = { kind: 'adam', beta1, beta2, epsilon, momentFactor } as const;
+      const rho = rhoInfinity - 2 * count * beta2 ** count * squareFactor;
+      if (rho <= 5) return { rule: { ...moments, adaptive: false } };
       const rectification = Math.sqrt(
         ((rho - 4) * (rho - 2) * rhoInfinity) / ((rhoInfinity - 4) * (rhoInfinity - 2) * rho),
       );
-      const scale = tf.div(rectification * Math.sqrt(correction), tf.add(tf.sqrt(secondMoment), epsilon));
-      return { update: tf.mul(corrected, scale), slots: moments };
+      return { rule: { ...moments, momentFactor: (momentFactor * rectification) / Math.sqrt(squareFactor) } };
     },
   });
 }

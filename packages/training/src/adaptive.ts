@@ -1,12 +1,12 @@
 import { checkNumber } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { decayed, type PerParameterState, perParameter } from './per-parameter.ts';
+import { type PerParameterState, perParameter } from './per-parameter.ts';
 import type { Rate } from './schedules.ts';
 import type { GradientTransform } from './transform.ts';
 
-/** √v + ε, or √(v + ε). */
-function root(square: tf.Tensor, epsilon: number, inside: boolean): tf.Tensor {
-  return inside ? tf.sqrt(tf.add(square, epsilon)) : tf.add(tf.sqrt(square), epsilon);
+/** ε where the rule `squares` has it: beside the root, or inside. */
+function place(epsilon: number, inside: boolean): { readonly epsilon: number; readonly epsilonInside: number } {
+  return inside ? { epsilon: 0, epsilonInside: epsilon } : { epsilon, epsilonInside: 0 };
 }
 
 /** Options of `rmsprop`. */
@@ -45,24 +45,9 @@ export function rmsprop(
     name: 'rmsprop',
     learningRate,
     slots,
-    rule: ({ gradient, slots: old, learningRate: rate }) => {
-      const next: Record<string, tf.Tensor> = {};
-      const meanSquare = decayed(old.meanSquare, tf.square(gradient), decay);
-      next['meanSquare'] = meanSquare;
-      let square = meanSquare;
-      if (centered) {
-        const mean = decayed(old.mean, gradient, decay);
-        next['mean'] = mean;
-        // In exact numbers never negative.
-        square = tf.relu(tf.sub(square, tf.square(mean)));
-      }
-      let direction = tf.div(gradient, root(square, epsilon, epsilonInside));
-      if (momentum > 0) {
-        direction = tf.add(tf.mul(old.momentum, momentum), direction);
-        next['momentum'] = direction;
-      }
-      return { update: tf.mul(direction, -rate), slots: next as Record<'meanSquare' | 'mean' | 'momentum', tf.Tensor> };
-    },
+    rule: () => ({
+      rule: { kind: 'squares', keep: decay, take: 1 - decay, momentum, ...place(epsilon, epsilonInside) },
+    }),
   });
 }
 
@@ -91,10 +76,8 @@ export function adagrad(options: AdagradOptions): GradientTransform<PerParameter
     learningRate,
     slots: ['sum'],
     initial: (_, parameter) => tf.fill(parameter.shape, initialAccumulator, 'float32'),
-    rule: ({ gradient, slots, learningRate: rate }) => {
-      const sum = tf.add(slots.sum, tf.square(gradient));
-      return { update: tf.mul(tf.div(gradient, root(sum, epsilon, epsilonInside)), -rate), slots: { sum } };
-    },
+    ruleSlots: { sum: 'meanSquare' },
+    rule: () => ({ rule: { kind: 'squares', keep: 1, take: 1, ...place(epsilon, epsilonInside) } }),
   });
 }
 
@@ -123,12 +106,6 @@ export function adadelta(
     name: 'adadelta',
     learningRate,
     slots: ['meanSquare', 'meanSquareUpdate'],
-    rule: ({ gradient, slots, learningRate: rate }) => {
-      const meanSquare = decayed(slots.meanSquare, tf.square(gradient), decay);
-      const ratio = tf.div(root(slots.meanSquareUpdate, epsilon, true), root(meanSquare, epsilon, true));
-      const step = tf.mul(ratio, gradient);
-      const meanSquareUpdate = decayed(slots.meanSquareUpdate, tf.square(step), decay);
-      return { update: tf.mul(step, -rate), slots: { meanSquare, meanSquareUpdate } };
-    },
+    rule: () => ({ rule: { kind: 'adadelta', decay, epsilon } }),
   });
 }

@@ -1,5 +1,7 @@
 import { checkNumber, type Gradients } from '@ostinato/core';
+import { euclideanNorm } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
+import type { PlannedStep } from './plan.ts';
 import { type GradientTransform, type Stateless, stateless } from './transform.ts';
 
 /** p > 0 of ‖x‖ₚ = (Σ |x|ᵖ)^(1/p): 1 the sum of magnitudes, 2 the Euclidean norm, Infinity the largest magnitude. */
@@ -24,7 +26,7 @@ export function globalNorm(
     const collect = (part: (tensor: tf.Tensor) => tf.Tensor): tf.Scalar[] =>
       [...tensors.values()].map(part) as tf.Scalar[];
     if (norm === Infinity) return tf.max(tf.stack(collect(tensor => tf.max(tf.abs(tensor)))));
-    if (norm === 2) return tf.sqrt(tf.addN(collect(tensor => tf.sum(tf.square(tensor)))));
+    if (norm === 2) return euclideanNorm([...tensors.values()]);
     if (norm === 1) return tf.addN(collect(tensor => tf.sum(tf.abs(tensor))));
     const sum = tf.addN(collect(tensor => tf.sum(tf.pow(tf.abs(tensor), norm))));
     return tf.pow(sum, 1 / norm) as tf.Scalar;
@@ -47,13 +49,22 @@ export function clipByGlobalNorm(
 ): GradientTransform<Stateless> {
   checkNumber('clipByGlobalNorm', 'max', max, { above: 0 });
   checkNorm('clipByGlobalNorm', norm);
+  const scaleOf = (gradients: Gradients): tf.Tensor =>
+    tf.tidy(() => tf.minimum(1, tf.div(max, tf.add(globalNorm(gradients, { norm }), normEpsilon))));
   return {
     init: () => ({}),
     update: gradients => {
-      const scale = tf.tidy(() => tf.minimum(1, tf.div(max, tf.add(globalNorm(gradients, { norm }), normEpsilon))));
+      const scale = scaleOf(gradients);
       const updates = new Map([...gradients].map(([path, gradient]) => [path, tf.mul(gradient, scale)]));
       scale.dispose();
       return { updates, state: {} };
+    },
+    plan(steps) {
+      const isRaw = ({ scale, limit, gradientDecay, descent }: PlannedStep): boolean =>
+        !scale && limit === undefined && gradientDecay === undefined && !descent;
+      if (![...steps.values()].every(isRaw)) return undefined;
+      const scale = scaleOf(new Map([...steps].map(([path, { gradient }]) => [path, gradient])));
+      return { steps: new Map([...steps].map(([path, step]) => [path, { ...step, scale }])), state: {} };
     },
   };
 }
@@ -61,5 +72,11 @@ export function clipByGlobalNorm(
 /** Limits every element of every gradient to −max … max. */
 export function clipByValue(max: number): GradientTransform<Stateless> {
   checkNumber('clipByValue', 'max', max, { above: 0 });
-  return stateless(gradient => tf.clipByValue(gradient, -max, max));
+  return stateless(
+    gradient => tf.clipByValue(gradient, -max, max),
+    step =>
+      step.gradientDecay === undefined && !step.descent
+        ? { ...step, limit: Math.min(max, step.limit ?? max) }
+        : undefined,
+  );
 }

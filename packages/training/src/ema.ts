@@ -1,6 +1,5 @@
 import { checkNumber, FormatError, type Parameters } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { decayed } from './per-parameter.ts';
 
 /**
  * Exponential moving average of parameters: a ← d·a + (1−d)·θ, starting at θ. Evaluating with a instead of θ often gives the
@@ -28,7 +27,7 @@ export class WeightAverage {
       const old = this.#averages.get(path)!;
       this.#averages.set(
         path,
-        tf.tidy(() => decayed(old, parameter, this.decay)),
+        tf.tidy(() => tf.add(tf.mul(old, this.decay), tf.mul(parameter, 1 - this.decay))),
       );
       old.dispose();
     }

@@ -76,22 +76,23 @@ export async function tryStep<Carry extends State>({
   let taken = false;
   try {
     const proposal = optimizer.propose(gradients);
-    const [loss, gradientNorm, updateNorm] = await readScalars(() => [
-      value,
-      globalNorm(gradients),
-      globalNorm(proposal.updates),
-    ]);
+    const [loss, gradientNorm, updateNorm] = await readScalars(() => [value, globalNorm(gradients), proposal.norm()]);
     if ([loss, gradientNorm, updateNorm].every(Number.isFinite)) {
       taken = true;
-      const { updates, commit } = proposal;
       return {
         loss,
         gradientNorm,
         updateNorm,
-        updates: updates.size > 0,
+        updates: proposal.size > 0,
         tokens: aux.tokens,
         state: aux.state,
-        commit,
+        commit: () => {
+          try {
+            proposal.commit();
+          } finally {
+            proposal.discard();
+          }
+        },
       };
     }
     const nonFinite = await findNonFinite(parameters, loss, gradients, proposal.updates);

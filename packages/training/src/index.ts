@@ -90,10 +90,12 @@ export {
   smoothL1,
   softCrossEntropy,
 } from './losses.ts';
-export { Optimizer, type OptimizerState, type OptimizerStateShape, type Proposal } from './optimizer.ts';
+export { Optimizer, type OptimizerState, type OptimizerStateShape } from './optimizer.ts';
 export type { PerParameterState } from './per-parameter.ts';
+export type { Plan, PlannedDescent, PlannedStep } from './plan.ts';
 export { Plateau, type PlateauOptions, type PlateauState } from './plateau.ts';
 export type { EarlyStopping, PlateauObserver } from './progress.ts';
+export type { Proposal } from './proposal.ts';
 export { scaleBySchedule, type WeightDecayOptions, weightDecay } from './scaling.ts';
 export {
   type CosineOptions,

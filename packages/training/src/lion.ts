@@ -1,6 +1,5 @@
 import { checkNumber } from '@ostinato/core';
-import * as tf from '@tensorflow/tfjs-core';
-import { decayed, type PerParameterState, perParameter } from './per-parameter.ts';
+import { type PerParameterState, perParameter } from './per-parameter.ts';
 import type { Rate } from './schedules.ts';
 import type { GradientTransform, PathPredicate } from './transform.ts';
 
@@ -32,10 +31,6 @@ export function lion(options: LionOptions): GradientTransform<PerParameterState<
     name: 'lion',
     learningRate,
     slots: ['momentum'],
-    rule: ({ gradient, parameter, path, slots, learningRate: rate }) => {
-      const sign = tf.sign(decayed(slots.momentum, gradient, beta1));
-      const direction = mask(path) && weightDecay > 0 ? tf.add(sign, tf.mul(parameter, weightDecay)) : sign;
-      return { update: tf.mul(direction, -rate), slots: { momentum: decayed(slots.momentum, gradient, beta2) } };
-    },
+    rule: ({ path }) => ({ rule: { kind: 'lion', beta1, beta2 }, weightDecay: mask(path) ? weightDecay : 0 }),
   });
 }

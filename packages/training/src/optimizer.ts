@@ -1,9 +1,14 @@
 import { ArgumentError, checkShape, FormatError, type Gradients, type Parameters } from '@ostinato/core';
+import { euclideanNorm, stepsInPlace } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Plan } from './plan.ts';
+import { addUpdates, computePlan, computeUpdate, disposePlan, makeSteps, type Proposal, planNorm } from './proposal.ts';
 import {
   disposeTransformState,
   type GradientTransform,
   mapTransformState,
+  stateTensorsOf,
+  type TransformContext,
   type TransformState,
   visitState,
 } from './transform.ts';
@@ -18,17 +23,6 @@ export interface OptimizerState {
 }
 
 /**
- * An update that is computed and not yet made. `commit` takes its tensors over, once, and throws ArgumentError when they are
- * gone; `discard` disposes them, and does nothing when there is nothing left to dispose.
- */
-export interface Proposal {
-  /** What would be added to each parameter. */
-  readonly updates: ReadonlyMap<string, tf.Tensor>;
-  commit(): void;
-  discard(): void;
-}
-
-/**
  * Holds what a pure transform leaves open: the parameters, the state between steps, and who disposes it.
  *
  * What the transform returns is added to the parameters as it is. A transform that only filters (`clipByGlobalNorm`, `freeze`,
@@ -39,6 +33,8 @@ export class Optimizer {
   readonly parameters: Parameters;
   #state: TransformState;
   #step = 0;
+  /** Changes whenever the state does. */
+  #version = 0;
 
   /**
    * Trains exactly `parameters`, but for those that are frozen at the time of a step (`variable.trainable` is false): they get no
@@ -58,7 +54,7 @@ export class Optimizer {
     }
     this.transform = transform;
     this.parameters = parameters;
-    this.#state = transform.init(parameters);
+    this.#state = keep(transform.init(parameters));
   }
 
   /** How many gradients were applied. */
@@ -72,11 +68,89 @@ export class Optimizer {
   }
 
   /**
-   * Computes the next update without making it. The caller keeps the gradients and may dispose them at once.
+   * Proposes the next update without making it. The caller keeps the gradients and may dispose them at once.
    *
    * @throws ArgumentError for a gradient of no parameter; ShapeError when its shape is not the parameter's
    */
   propose(gradients: Gradients): Proposal {
+    this.#checkGradients(gradients);
+    const { transform, parameters } = this;
+    const [state, version] = [this.#state, this.#version];
+    const context: TransformContext = { parameters, step: this.#step };
+    const trained = new Map([...gradients].filter(([path]) => parameters.get(path)!.trainable));
+    // A Variable under two paths gets two updates, both from its old value.
+    const canPlan = transform.plan && stepsInPlace() && new Set(parameters.values()).size === parameters.size;
+    const own = new Map(canPlan ? [...trained].map(([path, gradient]) => [path, tf.clone(gradient)]) : []);
+    const steps = new Map([...own].map(([path, gradient]) => [path, { gradient }]));
+    let plan: Plan<TransformState> | undefined;
+    try {
+      if (canPlan) plan = computePlan(() => transform.plan!(steps, state, context));
+    } finally {
+      if (!plan) tf.dispose([...own.values()]);
+    }
+    let result = plan ? undefined : computeUpdate(() => transform.update(trained, state, context));
+
+    let ended: 'commit()' | 'discard()' | null = null;
+    const checkOpen = (where: string): void => {
+      const advice = 'Call propose() again.';
+      if (ended) {
+        const rule = `a proposal can be ${where === 'commit' ? 'committed' : 'looked at'} once`;
+        throw new ArgumentError({ where: `Proposal.${where}`, rule, got: `a ${where} after ${ended}`, advice });
+      }
+      if (version !== this.#version) {
+        const rule = 'the optimizer must be as it was when the update was proposed';
+        throw new ArgumentError({ where: `Proposal.${where}`, rule, got: 'one that has gone on', advice });
+      }
+    };
+    const end = (how: 'commit()' | 'discard()'): void => {
+      ended = how;
+      if (plan) disposePlan(plan);
+      tf.dispose([...own.values(), ...(result?.updates.values() ?? [])]);
+    };
+    const updates = (): ReadonlyMap<string, tf.Tensor> => {
+      checkOpen('updates');
+      result ??= computeUpdate(() => transform.update(own, state, context));
+      return result.updates;
+    };
+    return {
+      get updates() {
+        return result ? result.updates : updates();
+      },
+      size: plan ? plan.steps.size : result!.updates.size,
+      norm: () => {
+        checkOpen('norm');
+        return result ? euclideanNorm([...result.updates.values()]) : planNorm(parameters, plan!);
+      },
+      commit: () => {
+        checkOpen('commit');
+        let next: TransformState;
+        if (result) {
+          addUpdates(parameters, result.updates);
+          disposeTransformState(state);
+          next = result.state;
+        } else next = makeSteps(parameters, plan!);
+        end('commit()');
+        this.#goOn(next, this.#step + 1);
+      },
+      discard: () => {
+        if (ended) return;
+        if (result) disposeTransformState(result.state);
+        end('discard()');
+      },
+    };
+  }
+
+  /** Updates the parameters; nothing changes when it throws. The caller keeps the gradients. Throws as `propose`. */
+  apply(gradients: Gradients): void {
+    const proposal = this.propose(gradients);
+    try {
+      proposal.commit();
+    } finally {
+      proposal.discard();
+    }
+  }
+
+  #checkGradients(gradients: Gradients): void {
     for (const [path, gradient] of gradients) {
       const parameter = this.parameters.get(path);
       if (!parameter) {
@@ -85,46 +159,12 @@ export class Optimizer {
       const axes = Object.fromEntries(parameter.shape.map((size, i) => [`axis${i}`, size]));
       checkShape('Optimizer', `the gradient of ${path}`, gradient, axes, 'float32');
     }
-    const trained = new Map([...gradients].filter(([path]) => this.parameters.get(path)!.trainable));
-    const { updates, state } = this.transform.update(trained, this.#state, {
-      parameters: this.parameters,
-      step: this.#step,
-    });
-    let ended: 'commit()' | 'discard()' | null = null;
-    return {
-      updates,
-      commit: () => {
-        if (ended) {
-          throw new ArgumentError({
-            where: 'Proposal.commit',
-            rule: 'a proposal can be committed once',
-            got: `a commit after ${ended}`,
-            advice: 'Call propose() again.',
-          });
-        }
-        ended = 'commit()';
-        for (const [path, update] of updates) {
-          const parameter = this.parameters.get(path)!;
-          const value = tf.add(parameter, update);
-          parameter.assign(value);
-          tf.dispose([value, update]);
-        }
-        disposeTransformState(this.#state);
-        this.#state = state;
-        this.#step++;
-      },
-      discard: () => {
-        if (ended) return;
-        ended = 'discard()';
-        tf.dispose([...updates.values()]);
-        disposeTransformState(state);
-      },
-    };
   }
 
-  /** Updates the parameters. The caller keeps the gradients. Throws as `propose`. */
-  apply(gradients: Gradients): void {
-    this.propose(gradients).commit();
+  #goOn(state: TransformState, step: number): void {
+    this.#state = keep(state);
+    this.#step = step;
+    this.#version++;
   }
 
   /** The state now. The tensors stay the optimizer's: read or clone them before the next step. */
@@ -181,14 +221,19 @@ export class Optimizer {
         ) as ReadonlyMap<string, tf.Tensor>,
     );
     disposeTransformState(this.#state);
-    this.#state = restored;
-    this.#step = state.step;
+    this.#goOn(restored, state.step);
   }
 
   /** Frees the state, not the parameters. */
   dispose(): void {
     disposeTransformState(this.#state);
   }
+}
+
+/** A state that outlives the tidy in which it was made. */
+function keep(state: TransformState): TransformState {
+  for (const tensor of stateTensorsOf(state)) tf.keep(tensor);
+  return state;
 }
 
 /** An optimizer's state of which only the shapes are looked at. */

@@ -1,7 +1,9 @@
 import { checkNumber, type Gradients, type Parameters } from '@ostinato/core';
+import { type OptimizerRule, optimizerUpdate } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
+import type { PlannedDescent, PlannedStep } from './plan.ts';
 import { type Rate, rateAt } from './schedules.ts';
-import type { GradientTransform, TransformContext, TransformResult } from './transform.ts';
+import type { GradientTransform, TransformContext } from './transform.ts';
 
 /** State of an optimizer that treats every parameter by itself. */
 export interface PerParameterState<Slot extends string> {
@@ -12,34 +14,31 @@ export interface PerParameterState<Slot extends string> {
   readonly [name: string]: PerParameterState<Slot>['counts' | 'slots'];
 }
 
-/** What the update rule of one parameter is computed from. */
-interface RuleInput<Slot extends string> {
-  readonly gradient: tf.Tensor;
-  readonly parameter: tf.Variable;
+/** What the rule of one parameter's update depends on. */
+interface RuleInput {
   readonly path: string;
-  /** The tensors that the parameter's last update left. */
-  readonly slots: Readonly<Record<Slot, tf.Tensor>>;
-  readonly learningRate: number;
   /** Which update of this parameter this is, from 1. */
   readonly count: number;
 }
 
-/** One parameter's update and what it leaves for the next: fresh tensors. */
-interface RuleOutput<Slot extends string> {
-  readonly update: tf.Tensor;
-  readonly slots: Readonly<Record<Slot, tf.Tensor>>;
+/** How one parameter is updated. */
+interface RuleOutput {
+  readonly rule: OptimizerRule;
+  /** λ, decoupled. Default 0. */
+  readonly weightDecay?: number | undefined;
 }
 
-/** An optimizer by the equations for one parameter. */
+/** An optimizer by the rule for one parameter. */
 export interface PerParameterRule<Slot extends string> {
   /** For errors. */
   readonly name: string;
   readonly learningRate: Rate;
   readonly slots: readonly Slot[];
+  /** The rule's name of a slot where it is not ours. */
+  readonly ruleSlots?: Readonly<Partial<Record<Slot, string>>> | undefined;
   /** A slot before the first update. Default zeros of the parameter's shape. */
   readonly initial?: ((slot: Slot, parameter: tf.Variable) => tf.Tensor) | undefined;
-  /** Runs in a tidy. */
-  readonly rule: (input: RuleInput<Slot>) => RuleOutput<Slot>;
+  readonly rule: (input: RuleInput) => RuleOutput;
 }
 
 /** The transform of a rule: keeps the books (slots by path, counts, parameters without a gradient) around the equations. */
@@ -47,6 +46,7 @@ export function perParameter<Slot extends string>({
   name,
   learningRate,
   slots: slotNames,
+  ruleSlots,
   initial = (_, parameter) => tf.zeros(parameter.shape),
   rule,
 }: PerParameterRule<Slot>): GradientTransform<PerParameterState<Slot>> {
@@ -54,43 +54,63 @@ export function perParameter<Slot extends string>({
   if (typeof learningRate !== 'function') checkNumber(name, 'learningRate', learningRate, { min: 0 });
   const eachSlot = <Value>(value: (slot: Slot) => Value): Record<Slot, Value> =>
     Object.fromEntries(slotNames.map(slot => [slot, value(slot)])) as Record<Slot, Value>;
+  const inRule = (slot: Slot): string => ruleSlots?.[slot] ?? slot;
 
   const init = (parameters: Parameters): PerParameterState<Slot> => ({
     counts: new Map([...parameters.keys()].map(path => [path, 0])),
     slots: eachSlot(slot => new Map([...parameters].map(([path, parameter]) => [path, initial(slot, parameter)]))),
   });
 
-  const update = (
-    gradients: Gradients,
+  /** The descent of every parameter with a gradient, and the counts after it. */
+  const descents = (
+    gradients: { has(path: string): boolean },
     state: PerParameterState<Slot>,
     { parameters, step }: TransformContext,
-  ): TransformResult<PerParameterState<Slot>> => {
+  ): { descents: Map<string, PlannedDescent>; counts: Map<string, number> } => {
     const rate = rateAt(learningRate, step);
     checkNumber(name, 'learningRate', rate, { min: 0 });
-    const updates = new Map<string, tf.Tensor>();
     const counts = new Map<string, number>();
-    const slots = eachSlot(() => new Map<string, tf.Tensor>());
-    for (const [path, parameter] of parameters) {
-      const old = eachSlot(slot => state.slots[slot].get(path)!);
-      const gradient = gradients.get(path);
-      const count = state.counts.get(path)! + (gradient ? 1 : 0);
+    const planned = new Map<string, PlannedDescent>();
+    for (const path of parameters.keys()) {
+      const count = state.counts.get(path)! + (gradients.has(path) ? 1 : 0);
       counts.set(path, count);
-      if (gradient) {
-        const input = { gradient, parameter, path, slots: old, learningRate: rate, count };
-        const result = tf.tidy(() => rule(input) as unknown as tf.TensorContainer) as unknown as RuleOutput<Slot>;
-        updates.set(path, result.update);
-        for (const slot of slotNames) slots[slot].set(path, result.slots[slot]);
-      } else {
-        for (const slot of slotNames) slots[slot].set(path, tf.clone(old[slot]));
-      }
+      if (!gradients.has(path)) continue;
+      const { rule: ofParameter, weightDecay = 0 } = rule({ path, count });
+      planned.set(path, {
+        rule: ofParameter,
+        slots: Object.fromEntries(slotNames.map(slot => [inRule(slot), state.slots[slot].get(path)!])),
+        learningRate: rate,
+        weightDecay,
+      });
     }
-    return { updates, state: { counts, slots } };
+    return { descents: planned, counts };
   };
 
-  return { init, update, learningRate: step => rateAt(learningRate, step) };
-}
-
-/** rate·old + (1 − rate)·value. */
-export function decayed(old: tf.Tensor, value: tf.Tensor, rate: number): tf.Tensor {
-  return tf.add(tf.mul(old, rate), tf.mul(value, 1 - rate));
+  return {
+    init,
+    update(gradients: Gradients, state, context) {
+      const { descents: planned, counts } = descents(gradients, state, context);
+      const updates = new Map<string, tf.Tensor>();
+      const slots = eachSlot(() => new Map<string, tf.Tensor>());
+      for (const [path, parameter] of context.parameters) {
+        const descent = planned.get(path);
+        if (descent) {
+          const result = optimizerUpdate({ gradient: gradients.get(path)!, parameter, ...descent });
+          updates.set(path, result.update);
+          for (const slot of slotNames) slots[slot].set(path, result.slots[inRule(slot)]!);
+        } else {
+          for (const slot of slotNames) slots[slot].set(path, tf.clone(state.slots[slot].get(path)!));
+        }
+      }
+      return { updates, state: { counts, slots } };
+    },
+    plan(steps, state, context) {
+      if ([...steps.values()].some(step => step.descent)) return undefined;
+      const { descents: planned, counts } = descents(steps, state, context);
+      const complete = new Map<string, PlannedStep>();
+      for (const [path, descent] of planned) complete.set(path, { ...steps.get(path)!, descent });
+      return { steps: complete, state: { counts, slots: state.slots } };
+    },
+    learningRate: step => rateAt(learningRate, step),
+  };
 }

@@ -5,7 +5,13 @@ import { type GradientTransform, type PathPredicate, type Stateless, stateless }
 
 /** Multiplies every update by the schedule's value, e.g. a warm-up behind any optimizer. */
 export function scaleBySchedule(schedule: Schedule): GradientTransform<Stateless> {
-  return stateless((gradient, _, { step }) => tf.mul(gradient, schedule(step)));
+  return stateless(
+    (gradient, _, { step }) => tf.mul(gradient, schedule(step)),
+    (planned, _, { step }) => {
+      const { descent } = planned;
+      return descent && { ...planned, descent: { ...descent, learningRate: descent.learningRate * schedule(step) } };
+    },
+  );
 }
 
 /** Options of `weightDecay`. */
@@ -23,7 +29,12 @@ export function weightDecay(
   { mask = () => true }: WeightDecayOptions = {},
 ): GradientTransform<Stateless> {
   checkNumber('weightDecay', 'rate', rate, { min: 0 });
-  return stateless((gradient, path, { parameters }) =>
-    mask(path) ? tf.add(gradient, tf.mul(parameters.get(path)!, rate)) : tf.clone(gradient),
+  return stateless(
+    (gradient, path, { parameters }) =>
+      mask(path) ? tf.add(gradient, tf.mul(parameters.get(path)!, rate)) : tf.clone(gradient),
+    (step, path) => {
+      if (!mask(path)) return step;
+      return step.descent ? undefined : { ...step, gradientDecay: (step.gradientDecay ?? 0) + rate };
+    },
   );
 }

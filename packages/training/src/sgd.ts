@@ -1,5 +1,4 @@
 import { ArgumentError, checkNumber } from '@ostinato/core';
-import * as tf from '@tensorflow/tfjs-core';
 import { type PerParameterState, perParameter } from './per-parameter.ts';
 import type { Rate } from './schedules.ts';
 import type { GradientTransform } from './transform.ts';
@@ -40,12 +39,10 @@ export function sgd({
     name: 'sgd',
     learningRate,
     slots: momentum > 0 ? ['momentum'] : [],
-    rule: ({ gradient, slots, learningRate: rate, count }) => {
-      if (momentum === 0) return { update: tf.mul(gradient, -rate), slots: {} as Record<'momentum', tf.Tensor> };
-      const buffer =
-        count === 1 ? tf.clone(gradient) : tf.add(tf.mul(slots.momentum, momentum), tf.mul(gradient, 1 - dampening));
-      const direction = nesterov ? tf.add(gradient, tf.mul(buffer, momentum)) : buffer;
-      return { update: tf.mul(direction, -rate), slots: { momentum: buffer } };
+    rule: ({ count }) => {
+      if (momentum === 0) return { rule: { kind: 'descent' } };
+      const [keep, take] = count === 1 ? [0, 1] : [momentum, 1 - dampening];
+      return { rule: { kind: 'momentum', keep, take, ahead: nesterov ? momentum : 0 } };
     },
   });
 }

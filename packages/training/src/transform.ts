@@ -1,5 +1,6 @@
 import { type Gradients, type Parameters, select } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type Plan, type PlannedStep, planEach } from './plan.ts';
 
 /**
  * Gradient transforms, after optax (https://github.com/google-deepmind/optax): an optimizer is a chain of pure functions
@@ -37,6 +38,12 @@ export interface TransformResult<S extends TransformState> {
 export interface GradientTransform<S extends TransformState = TransformState> {
   init(parameters: Parameters): S;
   update(gradients: Gradients, state: S, context: TransformContext): TransformResult<S>;
+  /**
+   * The same as `update` in the form of steps that are made in one pass over memory: what `optimizerStep` of @ostinato/ops makes, equal
+   * to within rounding. `undefined` where these steps cannot take the change of this transform; then `update` is called. Absent in
+   * transforms that have no such form. Pure as `update` is; a tensor that it makes belongs to the steps.
+   */
+  plan?(steps: ReadonlyMap<string, PlannedStep>, state: S, context: TransformContext): Plan<S> | undefined;
   /** The learning rate at a step, for logs; absent in a transform without one. */
   readonly learningRate?: ((step: number) => number) | undefined;
 }
@@ -47,11 +54,18 @@ export type PathPredicate = (path: string) => boolean;
 /** The state of a transform that remembers nothing. */
 export type Stateless = Record<never, never>;
 
-/** A transform without state, from a function of one gradient. */
+/** A transform without state, from a function of one gradient, and the same for a planned step if there is such a form. */
 export function stateless(
   update: (gradient: tf.Tensor, path: string, context: TransformContext) => tf.Tensor,
+  plan?: (step: PlannedStep, path: string, context: TransformContext) => PlannedStep | undefined,
 ): GradientTransform<Stateless> {
   return {
+    ...(plan && {
+      plan: (steps, _, context) => {
+        const planned = planEach(steps, (step, path) => plan(step, path, context));
+        return planned && { steps: planned, state: {} };
+      },
+    }),
     init: () => ({}),
     update: (gradients, _, context) => ({
       updates: new Map(
@@ -70,6 +84,15 @@ export function visitState(
 ): void {
   if (state instanceof Map) visit(state as ReadonlyMap<string, tf.Tensor>, path);
   else for (const [key, child] of Object.entries(state)) visitState(child, visit, path === '' ? key : `${path}/${key}`);
+}
+
+/** Every tensor of a state. */
+export function stateTensorsOf(state: TransformState): tf.Tensor[] {
+  const tensors: tf.Tensor[] = [];
+  visitState(state, leaf => {
+    for (const value of leaf.values()) if (typeof value !== 'number') tensors.push(value);
+  });
+  return tensors;
 }
 
 /** The same tree with every Map replaced. */
@@ -104,9 +127,7 @@ export function cloneTransformState<S extends TransformState>(state: S): S {
 
 /** Disposes every tensor of a state. */
 export function disposeTransformState(state: TransformState): void {
-  visitState(state, leaf => {
-    for (const value of leaf.values()) if (typeof value !== 'number') value.dispose();
-  });
+  tf.dispose(stateTensorsOf(state));
 }
 
 /**
@@ -137,6 +158,17 @@ export function chain(...transforms: readonly GradientTransform[]): GradientTran
       const updates = current === gradients ? cloneAll(gradients) : (current as Map<string, tf.Tensor>);
       return { updates, state: next };
     },
+    plan(steps, state, context) {
+      let current = steps;
+      const next: TransformState[] = [];
+      for (const [i, transform] of transforms.entries()) {
+        const plan = transform.plan?.(current, state[i]!, context);
+        if (!plan) return undefined;
+        current = plan.steps;
+        next.push(plan.state);
+      }
+      return { steps: current, state: next };
+    },
     learningRate: transforms.findLast(transform => transform.learningRate)?.learningRate,
   };
 }
@@ -162,6 +194,12 @@ export function masked<S extends TransformState>(
       const others = cloneAll(new Map([...gradients].filter(([path]) => !keep(path))));
       return { updates: new Map([...result.updates, ...others]), state: result.state };
     },
+    plan(steps, state, { parameters, step }) {
+      const selected = new Map([...steps].filter(([path]) => keep(path)));
+      const plan = inner.plan?.(selected, state, { parameters: select(parameters, keep), step });
+      const others = [...steps].filter(([path]) => !keep(path));
+      return plan && { steps: new Map([...plan.steps, ...others]), state: plan.state };
+    },
     learningRate: inner.learningRate,
   };
 }
@@ -178,5 +216,6 @@ export function freeze(predicate: PathPredicate): GradientTransform<Stateless> {
       updates: cloneAll(new Map([...gradients].filter(([path]) => !predicate(path)))),
       state: {},
     }),
+    plan: steps => ({ steps: new Map([...steps].filter(([path]) => !predicate(path))), state: {} }),
   };
 }

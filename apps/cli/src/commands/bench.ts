@@ -134,7 +134,7 @@ function createTraining({ batch, length, ...sizes }: Network): { step(): Promise
       const { value, gradients } = valueAndGrad(optimizer.parameters, () => ({
         loss: crossEntropy({ logits: model.call(inputs, { training: true }).logits, labels }),
       }));
-      optimizer.propose(gradients).commit();
+      optimizer.apply(gradients);
       await value.data();
       tf.dispose([value, ...gradients.values()]);
     },
