@@ -330,7 +330,7 @@ describe('a step that is not made', () => {
       proposal.discard();
       expect(readAll(model, optimizer)).toEqual(before);
       expect(() => proposal.updates).not.toThrow();
-      expect(() => proposal.norm()).toThrow('Proposal.norm: a proposal can be looked at once');
+      expect(() => proposal.norm()).toThrow('Proposal.norm: a proposal can be looked at until it ends');
       free();
     }));
 

@@ -45,9 +45,14 @@ export class Linear extends Module {
     this.weight = initialParameter('Linear.weight', [inputSize, outputSize], shape =>
       weightInitializer(shape, rng.split('weight')),
     );
-    this.bias = bias
-      ? initialParameter('Linear.bias', [outputSize], shape => biasInitializer(shape, rng.split('bias')))
-      : null;
+    try {
+      this.bias = bias
+        ? initialParameter('Linear.bias', [outputSize], shape => biasInitializer(shape, rng.split('bias')))
+        : null;
+    } catch (error) {
+      this.weight.dispose();
+      throw error;
+    }
   }
 
   /**

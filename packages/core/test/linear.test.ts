@@ -64,8 +64,19 @@ describe('Linear', () => {
     ['a bias [2, 3]', { biasInitializer: () => tf.zeros([2, 3]) }],
     ['an int32 weight', { weightInitializer: shape => tf.zeros([...shape], 'int32') }],
     ['a weight of rank 1', { weightInitializer: () => tf.zeros([6]) }],
-  ])('turns an initializer down that returns %s', (_, initializer) => {
-    expect(() => new Linear({ inputSize: 3, outputSize: 2, ...initializer })).toThrow(ShapeError);
+  ])('turns an initializer down that returns %s, and leaks nothing', (_, initializer) => {
+    expectNoLeak(() => {
+      expect(() => new Linear({ inputSize: 3, outputSize: 2, ...initializer })).toThrow(ShapeError);
+    });
+  });
+
+  it('leaks nothing when an initializer throws', () => {
+    const biasInitializer = (): never => {
+      throw new RangeError('no');
+    };
+    expectNoLeak(() => {
+      expect(() => new Linear({ inputSize: 3, outputSize: 2, biasInitializer })).toThrow(RangeError);
+    });
   });
 
   it('names the initializer that returns another shape', () => {

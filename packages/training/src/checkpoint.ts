@@ -160,10 +160,14 @@ export function checkCheckpoint(
 export function restoreCheckpoint(checkpoint: Checkpoint, target: RestoreTarget): void {
   checkCheckpoint(checkpoint, target);
   const { optimizer, parameters = optimizer.parameters, average } = target;
-  assignParameters(parameters, checkpoint.parameters);
-  if (average) withTensors(checkpoint.average!, averages => average.restore(averages));
   const { step, numbers } = checkpoint.optimizer;
-  withTensors(checkpoint.optimizer.tensors, tensors => optimizer.restore({ step, tensors, numbers }));
+  withTensors(checkpoint.optimizer.tensors, tensors =>
+    withTensors(average ? checkpoint.average! : new Map(), averages => {
+      assignParameters(parameters, checkpoint.parameters);
+      optimizer.restore({ step, tensors, numbers });
+      average?.restore(averages);
+    }),
+  );
 }
 
 const format = 'ostinato-checkpoint';

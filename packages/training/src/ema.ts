@@ -1,5 +1,6 @@
 import { checkNumber, FormatError, type Parameters } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { isFloat32, type TensorForm } from './optimizer.ts';
 
 /**
  * Exponential moving average of parameters: a ← d·a + (1−d)·θ, starting at θ. Evaluating with a instead of θ often gives the
@@ -38,17 +39,29 @@ export class WeightAverage {
     return this.#averages;
   }
 
-  /** Checks that averages fit, without changing anything. Throws FormatError when one is missing or of another shape. */
-  check(averages: ReadonlyMap<string, { readonly shape: readonly number[] }>): void {
+  /**
+   * Checks that averages fit, without changing anything.
+   *
+   * @throws FormatError when one is missing, unknown, or of another shape or dtype
+   */
+  check(averages: ReadonlyMap<string, TensorForm>): void {
+    const where = 'WeightAverage.restore';
     for (const [path, { shape }] of this.parameters) {
       const average = averages.get(path);
+      if (average && !isFloat32(average)) {
+        throw new FormatError({ where, rule: `${path} must be float32`, got: average.dtype });
+      }
       if (average && tf.util.arraysEqual([...average.shape], shape)) continue;
       throw new FormatError({
-        where: 'WeightAverage.restore',
+        where,
         rule: `${path} must have the shape of its parameter`,
         expected: `[${shape}]`,
         got: average ? `[${average.shape}]` : 'nothing',
       });
+    }
+    const unknown = [...averages.keys()].find(path => !this.parameters.has(path));
+    if (unknown !== undefined) {
+      throw new FormatError({ where, rule: 'every average must be of a parameter', got: unknown });
     }
   }
 

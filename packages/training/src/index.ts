@@ -90,7 +90,7 @@ export {
   smoothL1,
   softCrossEntropy,
 } from './losses.ts';
-export { Optimizer, type OptimizerState, type OptimizerStateShape } from './optimizer.ts';
+export { Optimizer, type OptimizerState, type OptimizerStateShape, type TensorForm } from './optimizer.ts';
 export type { PerParameterState } from './per-parameter.ts';
 export type { Plan, PlannedDescent, PlannedStep } from './plan.ts';
 export { Plateau, type PlateauOptions, type PlateauState } from './plateau.ts';

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Plan } from './plan.ts';
 import { addUpdates, computePlan, computeUpdate, disposePlan, makeSteps, type Proposal, planNorm } from './proposal.ts';
 import {
+  cloneAll,
   disposeTransformState,
   type GradientTransform,
   mapTransformState,
@@ -73,6 +74,11 @@ export class Optimizer {
    * @throws ArgumentError for a gradient of no parameter; ShapeError when its shape is not the parameter's
    */
   propose(gradients: Gradients): Proposal {
+    return this.#propose(gradients, 'cloned');
+  }
+
+  /** `borrowed`: the gradients stay until the proposal has ended. */
+  #propose(gradients: Gradients, hold: 'cloned' | 'borrowed'): Proposal {
     this.#checkGradients(gradients);
     const { transform, parameters } = this;
     const [state, version] = [this.#state, this.#version];
@@ -80,13 +86,17 @@ export class Optimizer {
     const trained = new Map([...gradients].filter(([path]) => parameters.get(path)!.trainable));
     // A Variable under two paths gets two updates, both from its old value.
     const canPlan = transform.plan && stepsInPlace() && new Set(parameters.values()).size === parameters.size;
-    const own = new Map(canPlan ? [...trained].map(([path, gradient]) => [path, tf.clone(gradient)]) : []);
-    const steps = new Map([...own].map(([path, gradient]) => [path, { gradient }]));
+    const clones = canPlan && hold === 'cloned' ? cloneAll(trained) : undefined;
+    const held = clones ?? trained;
+    const freeClones = (): void => {
+      if (clones) tf.dispose([...clones.values()]);
+    };
     let plan: Plan<TransformState> | undefined;
     try {
+      const steps = new Map([...held].map(([path, gradient]) => [path, { gradient }]));
       if (canPlan) plan = computePlan(() => transform.plan!(steps, state, context));
     } finally {
-      if (!plan) tf.dispose([...own.values()]);
+      if (!plan) freeClones();
     }
     let result = plan ? undefined : computeUpdate(() => transform.update(trained, state, context));
 
@@ -94,7 +104,7 @@ export class Optimizer {
     const checkOpen = (where: string): void => {
       const advice = 'Call propose() again.';
       if (ended) {
-        const rule = `a proposal can be ${where === 'commit' ? 'committed' : 'looked at'} once`;
+        const rule = `a proposal can be ${where === 'commit' ? 'committed once' : 'looked at until it ends'}`;
         throw new ArgumentError({ where: `Proposal.${where}`, rule, got: `a ${where} after ${ended}`, advice });
       }
       if (version !== this.#version) {
@@ -105,11 +115,12 @@ export class Optimizer {
     const end = (how: 'commit()' | 'discard()'): void => {
       ended = how;
       if (plan) disposePlan(plan);
-      tf.dispose([...own.values(), ...(result?.updates.values() ?? [])]);
+      freeClones();
+      if (result) tf.dispose([...result.updates.values()]);
     };
     const updates = (): ReadonlyMap<string, tf.Tensor> => {
       checkOpen('updates');
-      result ??= computeUpdate(() => transform.update(own, state, context));
+      result ??= computeUpdate(() => transform.update(held, state, context));
       return result.updates;
     };
     return {
@@ -142,7 +153,7 @@ export class Optimizer {
 
   /** Updates the parameters; nothing changes when it throws. The caller keeps the gradients. Throws as `propose`. */
   apply(gradients: Gradients): void {
-    const proposal = this.propose(gradients);
+    const proposal = this.#propose(gradients, 'borrowed');
     try {
       proposal.commit();
     } finally {
@@ -183,7 +194,7 @@ export class Optimizer {
   /**
    * Checks that a state fits this transform and these parameters, without changing anything.
    *
-   * @throws FormatError naming what is missing, unknown or of another shape
+   * @throws FormatError naming what is missing, unknown, or of another shape or dtype
    */
   check({ step, tensors, numbers }: OptimizerStateShape): void {
     const fail = (rule: string, facts: { expected?: string; got?: string } = {}): never => {
@@ -194,6 +205,7 @@ export class Optimizer {
     for (const [name, { shape }] of present.tensors) {
       const tensor = tensors.get(name);
       if (!tensor) fail(`the state must have ${name}`);
+      else if (!isFloat32(tensor)) fail(`${name} must be float32`, { got: tensor.dtype });
       else if (!tf.util.arraysEqual([...tensor.shape], shape)) {
         fail(`${name} must have the shape of its parameter`, { expected: `[${shape}]`, got: `[${tensor.shape}]` });
       }
@@ -236,9 +248,21 @@ function keep(state: TransformState): TransformState {
   return state;
 }
 
-/** An optimizer's state of which only the shapes are looked at. */
+/** A tensor, here or in a file, of which only the form is looked at. */
+export interface TensorForm {
+  readonly shape: readonly number[];
+  /** As TensorFlow.js names it, or safetensors. */
+  readonly dtype: string;
+}
+
+/** Whether a tensor is float32, by either name. */
+export function isFloat32({ dtype }: TensorForm): boolean {
+  return dtype === 'float32' || dtype === 'F32';
+}
+
+/** An optimizer's state of which only the form is looked at. */
 export interface OptimizerStateShape {
   readonly step: number;
-  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  readonly tensors: ReadonlyMap<string, TensorForm>;
   readonly numbers: Readonly<Record<string, number>>;
 }

@@ -173,7 +173,8 @@ export function chain(...transforms: readonly GradientTransform[]): GradientTran
   };
 }
 
-function cloneAll(tensors: Gradients): Map<string, tf.Tensor> {
+/** Every tensor under another name, on the same memory. */
+export function cloneAll(tensors: Gradients): Map<string, tf.Tensor> {
   return new Map([...tensors].map(([path, tensor]) => [path, tf.clone(tensor)]));
 }
 

@@ -164,21 +164,46 @@ describe('decodeCheckpoint', () => {
   });
 });
 
-it('changes nothing when the checkpoint is of another model', () =>
+it('changes nothing when the checkpoint is of another model or damaged', () =>
   expectNoLeak(async () => {
     const checkpoint = await sample();
     const model = new Linear({ inputSize: 2, outputSize: 1, rng: new Rng(5) });
     const optimizer = new Optimizer(adam({ learningRate: 0.1 }), parameters(model));
-    const before = [...model.weight.dataSync()];
-    const numbers = { ...checkpoint.optimizer.numbers, 'counts/bias': Number.NaN };
-    const wrong = { ...checkpoint, optimizer: { ...checkpoint.optimizer, numbers } };
-    expect(() => restoreCheckpoint(wrong, { optimizer })).toThrow(FormatError);
-    expect([...model.weight.dataSync()]).toEqual(before);
-    restoreCheckpoint(checkpoint, { optimizer });
+    const average = new WeightAverage(parameters(model));
+    const read = (): unknown =>
+      [...parameters(model).values(), ...optimizer.state().tensors.values(), ...average.state().values()].map(
+        tensor => [...tensor.dataSync()],
+      );
+    const before = read();
+    const slot = 'slots/firstMoment/bias';
+    const integer = { dtype: 'I32', shape: [1], data: new Int32Array(1) } as const;
+    const { optimizer: saved, average: averages } = checkpoint;
+    const renamed = new Map(saved.tensors).set('slots/momentum/bias', saved.tensors.get(slot)!);
+    renamed.delete(slot);
+    const wrongs: [Partial<Checkpoint>, string][] = [
+      [{ optimizer: { ...saved, numbers: { ...saved.numbers, 'counts/bias': Number.NaN } } }, 'the number counts/bias'],
+      [
+        { optimizer: { ...saved, tensors: new Map(saved.tensors).set(slot, integer) } },
+        `${slot} must be float32, got I32`,
+      ],
+      [{ optimizer: { ...saved, tensors: renamed } }, `the state must have ${slot}`],
+      [{ average: new Map(averages!).set('bias', integer) }, 'bias must be float32, got I32'],
+      [
+        { average: new Map(averages!).set('gain', averages!.get('bias')!) },
+        'every average must be of a parameter, got gain',
+      ],
+      [{ average: null }, 'the checkpoint must have averages'],
+    ];
+    for (const [changes, message] of wrongs) {
+      const restore = (): void => restoreCheckpoint({ ...checkpoint, ...changes }, { optimizer, average });
+      expect(restore).toThrow(FormatError);
+      expect(restore).toThrow(message);
+      expect(read()).toEqual(before);
+    }
+    restoreCheckpoint(checkpoint, { optimizer, average });
     expect([...model.weight.dataSync()]).toEqual([...checkpoint.parameters.get('weight')!.data]);
     expect(optimizer.step).toBe(1);
-    optimizer.dispose();
-    model.dispose();
+    for (const one of [optimizer, average, model]) one.dispose();
   }));
 
 it('saves to and loads from files', async () => {
