@@ -164,7 +164,8 @@ describe.each(Object.entries({ ...fused, ...general }))('%s', (_, make) => {
       });
       const before = tf.memory();
       for (let step = 0; step < 3; step++) tf.tidy(() => optimizer.apply(draw(given, `gradient ${step}`)));
-      expect(tf.memory()).toMatchObject({ numTensors: before.numTensors, numBytes: before.numBytes });
+      const { numTensors, numBytes, numDataBuffers } = before;
+      expect(tf.memory()).toMatchObject({ numTensors, numBytes, numDataBuffers });
       optimizer.dispose();
       tf.dispose([...model.values()]);
     }));

@@ -1,4 +1,5 @@
 // The remaining kernels of the op contract against their equations in plain ops on the stock CPU backend.
+import { ResourceError } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -249,6 +250,28 @@ describe('OstinatoOptimizerUpdate, …Step and …Norm', () => {
       });
       expect([optimizerRules[first]!.kind, norm!.values[0]]).toEqual([optimizerRules[first]!.kind, Number.NaN]);
     }
+  });
+
+  it('say so when a thread is lost while parameters are written over', () => {
+    on('ostinato-cpu', () => {
+      const { team } = tf.backend() as OstinatoCpuBackend;
+      const { run } = team;
+      const around = { weightDecay: 0, gradientDecay: 0, limit: Infinity, scaled: false };
+      const { inputs, steps } = optimizerSteps([1000], 2, around);
+      const step = () => runKernel('OstinatoOptimizerStep', inputs as never, { steps });
+      const clones = inputs.map(input => tf.clone(input));
+      team.run = () => {
+        throw new ResourceError({ where: 'backend-cpu', rule: 'a thread was lost' });
+      };
+      try {
+        expect(step).toThrow('backend-cpu: a thread was lost');
+        tf.dispose(clones);
+        expect(step).toThrow('a thread was lost while parameters were written over. They are of two steps now');
+      } finally {
+        team.run = run;
+      }
+      return step();
+    });
   });
 
   it('OstinatoNorm is the length of all elements together', () => {
