@@ -33,3 +33,12 @@ EXPORT int processor_level(void) { return 0; }
 
 // Where a typed array lies: the caller passes it as a pointer and gets the number.
 EXPORT usize address_of(const void *values) { return (usize)values; }
+
+// Asks for pages of 2 MB where Linux gives them on request ("madvise"): a step of generation reads each weight once, and with
+// small pages waits for translations of addresses. Nothing else depends on whether they come.
+#if defined(__linux__)
+#include <sys/mman.h>
+EXPORT int advise_huge_pages(void *start, usize bytes) { return madvise(start, bytes, MADV_HUGEPAGE); }
+#else
+EXPORT int advise_huge_pages(void *start, usize bytes) { return (void)start, (void)bytes, -1; }
+#endif

@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { LibraryHandle } from 'koffi';
 import { signatures, sourceHash } from './generated/signatures.ts';
 import type { Kernels } from './kernels.ts';
+import type { KernelMemory } from './memory.ts';
 import { builtFor } from './native-file.ts';
 import type { NativeLevel, NativeOutcome } from './native-outcome.ts';
 
@@ -107,7 +108,7 @@ function loadKoffi(require: NodeJS.Require): Koffi {
 
 const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 
-function loadFrom(folder: string, require: NodeJS.Require, memory: WebAssembly.Memory): NativeOutcome {
+function loadFrom(folder: string, require: NodeJS.Require, { memory, limit }: KernelMemory): NativeOutcome {
   const { sources, compiler, libraries } = readManifest(folder);
   if (sources !== sourceHash) throw new Refusal('the native kernels are stale, built from other sources');
   const koffi = loadKoffi(require);
@@ -124,6 +125,8 @@ function loadFrom(folder: string, require: NodeJS.Require, memory: WebAssembly.M
     }
     const reason = `native code for ${variant.name}, compiled by ${compiler}`;
     const base = baseOf(memory, library);
+    // All that the memory may grow to lies there already: a shared memory never moves.
+    library.func('advise_huge_pages', 'int', ['uintptr_t', 'size_t'])(base, limit);
     const reopen = { source: openerSource, data: { koffi: require.resolve('koffi'), library: path, signatures, base } };
     return { kernels: bind(library, base), level: variant.level, reason, reopen };
   }
@@ -149,10 +152,10 @@ function foldersOf(require: NodeJS.Require): string[] {
  * Native kernels on `memory`. The environment variable `OSTINATO_NATIVE` switches them off (`off`), or names the one folder
  * to look in.
  */
-export function loadNativeKernels(memory: WebAssembly.Memory): NativeOutcome {
+export function loadNativeKernels(memory: KernelMemory): NativeOutcome {
   const wanted = process.env['OSTINATO_NATIVE'];
   if (wanted === 'off') return { refused: 'native code is switched off by OSTINATO_NATIVE=off' };
-  if (!(memory.buffer instanceof SharedArrayBuffer)) return { refused: 'native code needs shared memory' };
+  if (!memory.shared) return { refused: 'native code needs shared memory' };
   const refusals: string[] = [];
   try {
     const require = createRequire(here);

@@ -33,6 +33,7 @@ const place = {
   ready: 96,
   kernel: 112,
   count: 113,
+  opened: 120,
 } as const;
 const argumentsAt = 512;
 const mostArguments = 48;
@@ -64,10 +65,17 @@ function openKernels({ module }, memory, stack) {
  */
 const workerSource = `
 function serve({ reopen, memory, block, stack, names, place, argumentsAt, mostArguments, threadBits, stopped, spins }) {
-  const kernels = openKernels(reopen, memory, stack);
   const integers = new Int32Array(memory.buffer, block, 128);
+  let kernels;
+  try {
+    kernels = openKernels(reopen, memory, stack);
+  } finally {
+    Atomics.add(integers, place.opened, 1);
+    Atomics.notify(integers, place.opened);
+  }
   const values = new Float64Array(memory.buffer, block + argumentsAt, mostArguments);
   let seen = Atomics.load(integers, place.job);
+  if (seen === stopped) return;
   const thread = 1 + Atomics.add(integers, place.ready, 1);
   for (;;) {
     let job;
@@ -98,6 +106,7 @@ interface Thread {
 /** What this file needs of Node; the packages have no dependency on its types. */
 interface NodeProcess {
   getBuiltinModule?(name: string): unknown;
+  once(event: 'exit', listener: () => void): void;
 }
 interface NodeWorker extends Thread {
   unref(): void;
@@ -133,6 +142,33 @@ function startThread(data: { reopen: ReopenKernels } & Record<string, unknown>, 
     worker.terminate();
   };
   return { terminate };
+}
+
+/** Blocks of workers that open native code now. Node aborts the process when one is terminated meanwhile. */
+const opening = new Map<Int32Array, number>();
+/** The longest that the end of the process waits for them, in milliseconds; opening takes some tens. */
+const longestOpening = 5000;
+
+let waitsAtExit = false;
+
+/** One more worker with this block opens native code. */
+function expectOpening(integers: Int32Array): void {
+  for (const [other, workers] of opening) if (Atomics.load(other, place.opened) >= workers) opening.delete(other);
+  opening.set(integers, (opening.get(integers) ?? 0) + 1);
+  if (waitsAtExit) return;
+  waitsAtExit = true;
+  (globalThis as { process?: NodeProcess }).process!.once('exit', finishOpening);
+}
+
+/** Keeps Node from ending before workers have opened their native code. */
+function finishOpening(): void {
+  const deadline = performance.now() + longestOpening;
+  for (const [integers, workers] of opening) {
+    for (let opened = 0; opened < workers && performance.now() < deadline; ) {
+      opened = Atomics.load(integers, place.opened);
+      if (opened < workers) Atomics.wait(integers, place.opened, opened, deadline - performance.now());
+    }
+  }
 }
 
 /** Whether this thread may sleep: the main thread of a page may not. */
@@ -257,6 +293,7 @@ export class Team {
       };
       try {
         this.#workers.push(startThread({ ...shared, ...numbers, stack: stack + stackBytes }, lost));
+        if (this.#reopen.native !== undefined) expectOpening(integers);
       } catch {
         this.#giveUp();
         return;
@@ -270,14 +307,22 @@ export class Team {
     this.dispose();
   }
 
-  /** Ends the workers and gives their memory back. The next large job starts new ones. */
+  #isOpening(integers: Int32Array): boolean {
+    const workers = opening.get(integers) ?? 0;
+    if (Atomics.load(integers, place.opened) < workers) return true;
+    opening.delete(integers);
+    return false;
+  }
+
+  /** Ends the workers. The next large job starts new ones. */
   dispose(): void {
     const integers = this.#integers;
     if (integers === undefined) return;
     this.#integers = undefined;
     Atomics.store(integers, place.job, stopped);
     Atomics.notify(integers, place.job);
-    for (const worker of this.#workers) worker.terminate();
+    // Workers that are opening native code read the job, and leave.
+    if (!this.#isOpening(integers)) for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
     // A worker may still be on its way out of a kernel: its memory is not used again.
     this.#blocks = [];

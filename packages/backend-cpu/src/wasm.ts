@@ -67,7 +67,7 @@ export function loadKernels(
   const portable = exports as unknown as Kernels;
   memory.manage((exports['__heap_base'] as WebAssembly.Global).value as number);
   const compiled =
-    native === 'off' ? { refused: "native code is switched off by native: 'off'" } : loadNativeKernels(memory.memory);
+    native === 'off' ? { refused: "native code is switched off by native: 'off'" } : loadNativeKernels(memory);
   if (!('refused' in compiled)) {
     const { kernels, level, reason, reopen } = compiled;
     // Fused multiply-add gives the bits of native code.

@@ -383,4 +383,19 @@ describe('threads', () => {
     const options = ['--conditions=@ostinato/source', '--import', 'tsx', '--input-type=module', '--eval', program];
     expect(execFileSync(process.execPath, options, { encoding: 'utf8', timeout: 60_000 })).toBe('three\n');
   });
+
+  it('may be given up, and the process may end, while they start', () => {
+    const program = `
+      import '@tensorflow/tfjs-core';
+      import { OstinatoCpuBackend } from '${new URL('../src/index.ts', import.meta.url)}';
+      for (let wait = 1; wait < 90; wait += 8) {
+        const backend = new OstinatoCpuBackend({ threads: 3, maximumPages: 64 });
+        backend.team.threadsFor(1e9);
+        await new Promise(resolve => setTimeout(resolve, wait));
+        backend.dispose();
+      }
+      console.log('gone');`;
+    const options = ['--conditions=@ostinato/source', '--import', 'tsx', '--input-type=module', '--eval', program];
+    expect(execFileSync(process.execPath, options, { encoding: 'utf8', timeout: 60_000 })).toBe('gone\n');
+  });
 });

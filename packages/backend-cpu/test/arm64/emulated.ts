@@ -29,7 +29,7 @@ vi.mock('fast-check', async original => {
 
 vi.mock('../../src/native.ts', () => {
   let taken = false;
-  const loadNativeKernels = (memory: WebAssembly.Memory): NativeOutcome => {
+  const loadNativeKernels = ({ memory }: KernelMemory): NativeOutcome => {
     if (taken) return { refused: 'the emulator runs one backend' };
     taken = true;
     return {
