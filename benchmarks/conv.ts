@@ -51,11 +51,15 @@ function network(images: tf.Tensor4D, { filters, gains, shifts }: Weights): tf.T
 }
 
 /** Milliseconds of a forward pass, and of one with all gradients. */
-async function measure(backend: string, repetitions: number): Promise<{ forward: number; training: number }> {
+async function measure(
+  backend: string,
+  repetitions: number,
+  warmUp = 1,
+): Promise<{ forward: number; training: number }> {
   await tf.setBackend(backend);
   const weights = initialWeights();
   const images = new Rng(9).normal([sizes.batch, sizes.side, sizes.side, 3]) as tf.Tensor4D;
-  const forward = await fastest(repetitions, () => tf.tidy(() => network(images, weights).dataSync()), 1);
+  const forward = await fastest(repetitions, () => tf.tidy(() => network(images, weights).dataSync()), warmUp);
   const all = [...weights.filters, ...weights.gains, ...weights.shifts];
   const loss = (...values: tf.Tensor[]): tf.Scalar => {
     const [filters, gains, shifts] = [0, 4, 8].map(from => values.slice(from, from + 4));
@@ -68,7 +72,7 @@ async function measure(backend: string, repetitions: number): Promise<{ forward:
       value.dataSync();
       tf.dispose(grads);
     });
-  const training = await fastest(repetitions, step, 1);
+  const training = await fastest(repetitions, step, warmUp);
   tf.dispose([images, ...all]);
   return { forward, training };
 }
@@ -86,7 +90,7 @@ export const conv: Benchmark = async (report, { quick }) => {
   const weights = initialWeights();
   const images = new Rng(9).normal([sizes.batch, sizes.side, sizes.side, 3]) as tf.Tensor4D;
   const wasm = await fastest(2, () => tf.tidy(() => network(images, weights).dataSync()), 1);
-  const stock = quick ? null : await measure('cpu', 1);
+  const stock = quick ? null : await measure('cpu', 1, 0); // minutes: once has to do
   const peer = await pytorch('conv', info.threads, [sizes]);
   const [torchForward, torchTraining] =
     'skipped' in peer ? [null, null] : (peer.milliseconds[0] as unknown as number[]);

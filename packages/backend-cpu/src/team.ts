@@ -42,8 +42,10 @@ const stackBytes = 65_536;
 /** A job is one integer, its number and how many threads take part, so that nobody sees one without the other. */
 const threadBits = 8;
 const stopped = -1;
-/** About a tenth of a millisecond: the time between two kernels of a training step. */
+/** About a tenth of a millisecond: how long the caller waits awake for the others, who may lack a core. */
 const spinsBeforeSleep = 20_000;
+/** How long a worker waits awake for a job: longer than JavaScript takes between two kernels, also where it draws a token. */
+const spinsBetweenJobs = 60_000;
 
 /** Starts of workers that never came, after which there will be no more. */
 const mostFailedStarts = 3;
@@ -284,7 +286,7 @@ export class Team {
     this.#integers = integers;
     this.#arguments = new Float64Array(this.#memory.memory.buffer, block + argumentsAt, mostArguments);
     const shared = { reopen: this.#reopen, memory: this.#memory.memory, block, names: this.#names, place };
-    const numbers = { argumentsAt, mostArguments, threadBits, stopped, spins: spinsBeforeSleep };
+    const numbers = { argumentsAt, mostArguments, threadBits, stopped, spins: spinsBetweenJobs };
     for (let thread = 1; thread < this.#wanted; thread++) {
       const stack = this.#memory.allocate(stackBytes);
       this.#blocks.push(stack);
