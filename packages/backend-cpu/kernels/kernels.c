@@ -1,5 +1,6 @@
 // All kernels as one translation unit: one compilation, and small functions can be inlined across families.
 #include "attention.c"
+#include "comparison.c"
 #include "cross-entropy.c"
 #include "dropout.c"
 #include "elementwise.c"

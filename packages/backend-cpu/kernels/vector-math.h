@@ -5,15 +5,17 @@
 
 #include "vector.h"
 
-INLINE vec exp_polynomial(vec r) {
+// eʳ − 1 for |r| ≤ ln 2 / 2.
+INLINE vec expm1_polynomial(vec r) {
   vec p = splat(1.9875691500e-4f);
   p = multiply_add(p, r, splat(1.3981999507e-3f));
   p = multiply_add(p, r, splat(8.3334519073e-3f));
   p = multiply_add(p, r, splat(4.1665795894e-2f));
   p = multiply_add(p, r, splat(1.6666665459e-1f));
   p = multiply_add(p, r, splat(5.0000001201e-1f));
-  return multiply_add(p, r * r, r) + splat(1.0f);
+  return multiply_add(p, r * r, r);
 }
+INLINE vec exp_polynomial(vec r) { return expm1_polynomial(r) + splat(1.0f); }
 
 // eˣ⁺ʸ for an exact x and a small y, error below 1.1 ulp when y is 0. x + y = n·ln 2 + r with |r| ≤ ln 2 / 2, eʳ by the polynomial of Cephes' expf
 // (Moshier 1989), ln 2 in two parts so that n·ln 2 is exact. 2ⁿ is applied in two halves: infinity and denormals come out right.
@@ -132,6 +134,20 @@ INLINE vec vector_log(vec x) {
   result = choose(x < splat(0.0f), splat(__builtin_nanf("")), result);
   // ∞ and NaN are their own logarithms.
   return choose(x < splat(__builtin_inff()), result, x);
+}
+
+// eˣ − 1, error below 5 ulp: near 0 the polynomial of eˣ without its 1, which would take the digits.
+INLINE vec vector_expm1(vec x) {
+  vec small = expm1_polynomial(x), big = vector_exp(x) - splat(1.0f);
+  ivec sign = (ivec)x & (ivec)splat(-0.0f);
+  return (vec)((ivec)choose(absolute(x) < splat(0.34657359f), small, big) | sign);
+}
+
+// ln(1 + x), error below 3 ulp: what the rounding of u = 1 + x lost is added to ln u, times its slope 1/u.
+INLINE vec vector_log1p(vec x) {
+  vec u = splat(1.0f) + x, lost = x - (u - splat(1.0f)), log = vector_log(u);
+  ivec proper = (u > splat(0.0f)) & (u < splat(__builtin_inff())), sign = (ivec)x & (ivec)splat(-0.0f);
+  return choose(proper, (vec)((ivec)(log + lost / u) | sign), log);
 }
 
 // ln x of one positive normal number, in double precision (error below 1e-12): x = m·2ᵉ with m in [√½, √2),

@@ -13,6 +13,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { OstinatoCpuBackend } from './backend.ts';
 import type { Address, Kernels } from './kernels.ts';
+import type { NumericType } from './storage.ts';
 import type { TeamArguments, TeamKernel } from './team.ts';
 
 /** Name that the backend is registered under. */
@@ -43,7 +44,7 @@ export class KernelCall {
     team.run(name, team.threadsForFloats(floats), values);
   }
 
-  /** Address of an input or output, float32 or int32 as the tensor says. */
+  /** Address of an input or output, of the dtype that the tensor says. */
   input(tensor: TensorInfo): Address {
     return this.backend.addressOf(tensor) ?? this.#converted(tensor);
   }
@@ -64,7 +65,7 @@ export class KernelCall {
   }
 
   /** A new output of arbitrary values; `address` gives its place. */
-  output(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): TensorInfo {
+  output(shape: readonly number[], dtype: NumericType = 'float32'): TensorInfo {
     const tensor = this.backend.reserve(shape.slice(), dtype);
     if (this.#outputs === undefined) this.#outputs = [tensor];
     else this.#outputs.push(tensor);

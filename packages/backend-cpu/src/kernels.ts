@@ -40,7 +40,13 @@ export interface Kernels {
   dropout(input: Address, output: Address, size: number, rate: number, key0: number, key1: number, thread: number, threads: number, shared: Address): void;
   random_words(key0: number, key1: number, counter0: number, counter1: number, words: Address): void;
   binary(operation: number, a: Address, aRow: number, aColumn: number, b: Address, bRow: number, bColumn: number, out: Address, rows: number, columns: number, thread: number, threads: number, shared: Address): void;
+  binary_broadcast(operation: number, a: Address, b: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
+  compare(operation: number, a: Address, b: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
+  logical(operation: number, a: Address, b: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
+  select_words(condition: Address, yes: Address, no: Address, out: Address, size: number, thread: number, threads: number, shared: Address): void;
+  convert(operation: number, x: Address, out: Address, size: number, thread: number, threads: number, shared: Address): void;
   unary(operation: number, x: Address, out: Address, size: number, thread: number, threads: number, shared: Address): void;
+  pieces(operation: number, x: Address, out: Address, size: number, low: number, high: number, thread: number, threads: number, shared: Address): void;
   sum_inner_work(rows: number, columns: number, threads: number): number;
   sum_inner(x: Address, out: Address, rows: number, columns: number, work: Address, thread: number, threads: number, shared: Address): void;
   sum_middle(x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;

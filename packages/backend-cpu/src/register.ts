@@ -6,6 +6,7 @@ import { ResourceError } from '@ostinato/core';
 import { copyRegisteredKernels, findBackend, findBackendFactory, registerBackend } from '@tensorflow/tfjs-core';
 import { OstinatoCpuBackend } from './backend.ts';
 import { defineAttention } from './families/attention.ts';
+import { defineComparisons } from './families/comparison.ts';
 import { defineConvolutions } from './families/convolution.ts';
 import { defineCrossEntropy } from './families/cross-entropy.ts';
 import { defineElementwise } from './families/elementwise.ts';
@@ -35,6 +36,7 @@ export function register(): void {
   defineConvolutions();
   definePooling();
   defineElementwise();
+  defineComparisons();
   defineReductions();
   defineLayouts();
   defineNormalizations();

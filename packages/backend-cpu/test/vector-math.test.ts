@@ -1,4 +1,4 @@
-// Errors of exp, log, tanh, sigmoid, erf, GELU and SiLU in units of the last place, over every 20,011th of all floats (denormals,
+// Errors of exp, log, expm1, log1p, tanh, sigmoid, erf, softplus, ELU, GELU and SiLU in units of the last place, over every 20,011th of all floats (denormals,
 // infinities and NaN among them) and densely where they are used, on every build that runs here.
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -54,6 +54,10 @@ const geluArgument = (x: number): number => 2 * Math.sqrt(2 / Math.PI) * (x + 0.
 const functions: [string, (x: tf.Tensor) => tf.Tensor, (x: number) => number, (x: number) => number][] = [
   ['exp', tf.exp, Math.exp, () => 1.1],
   ['log', tf.log, Math.log, () => 1.1],
+  ['expm1', tf.expm1, Math.expm1, () => 5],
+  ['log1p', tf.log1p, Math.log1p, () => 3],
+  ['softplus', tf.softplus, x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), () => 3],
+  ['ELU', tf.elu, x => (x >= 0 ? x : Math.expm1(x)), () => 5],
   ['tanh', tf.tanh, Math.tanh, () => 2],
   ['sigmoid', tf.sigmoid, sigmoid, () => 3],
   ['erf', tf.erf, erf, () => 2],

@@ -1,14 +1,28 @@
 /**
- * Arithmetic and functions on every element, with the stock JavaScript kernel for whatever is not float32 or broadcasts in
- * an unusual way; `OstinatoGelu`, `OstinatoSilu`, `OstinatoDropout`.
+ * Arithmetic and functions on every element, with the stock JavaScript kernel for whatever is not float32;
+ * `OstinatoGelu`, `OstinatoSilu`, `OstinatoDropout`.
  */
 
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isFloat32 } from '../backend.ts';
 import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock, smallWork } from '../kernel-call.ts';
+import { broadcast } from './broadcast.ts';
 
 /** Codes of `enum Binary` in kernels/elementwise.c. */
-const binaryOperations = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 };
+const binaryOperations = {
+  Add: 0,
+  Sub: 1,
+  Multiply: 2,
+  RealDiv: 3,
+  Maximum: 4,
+  Minimum: 5,
+  SquaredDifference: 6,
+  Prelu: 7,
+  EluGrad: 8,
+};
+
+/** Names of the operands that are not called a and b. */
+const operandNames: Record<string, readonly [string, string]> = { Prelu: ['x', 'alpha'], EluGrad: ['dy', 'y'] };
 
 /** Codes of `enum Unary` in kernels/elementwise.c. */
 const unaryOperations = {
@@ -24,14 +38,25 @@ const unaryOperations = {
   Log: 12,
   Erf: 13,
   Rsqrt: 15,
+  Reciprocal: 16,
+  Floor: 17,
+  Ceil: 18,
+  Sign: 19,
+  Expm1: 20,
+  Log1p: 21,
+  Elu: 22,
+  Softplus: 23,
 };
+
+/** Codes of `enum Pieces` in kernels/elementwise.c. */
+const pieces = { clip: 0, slopes: 1, steps: 2 };
 const gelu = { none: 8, tanh: 9 };
 const silu = 11;
 /** 1 where x > 0, else 0; the slope of ReLU. */
 const step = 14;
 
 /** What a function costs, in floats read or written in the same time: two, or more where it computes. */
-const unaryCost = [2, 3, 6, 9, 8, 2, 2, 2, 18, 12, 2, 10, 10, 16];
+const unaryCost = [2, 3, 6, 9, 8, 2, 2, 2, 18, 12, 2, 10, 10, 16, 2, 3, 3, 3, 2, 3, 8, 12, 8, 18];
 
 /** Codes of the activations that a fused matrix product may end with. */
 export const activations: Record<string, number | undefined> = { relu: 5, relu6: 10, sigmoid: 4, tanh: 3 };
@@ -79,8 +104,9 @@ function operandStrides(shape: readonly number[], out: readonly number[], axis: 
 
 function defineBinary(name: keyof typeof binaryOperations): void {
   const operation = binaryOperations[name];
+  const [first, second] = operandNames[name] ?? ['a', 'b'];
   defineKernel(name, (call, inputs, attributes) => {
-    const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
+    const [a, b] = [inputs[first]!, inputs[second]!];
     if (!isFloat32(a) || !isFloat32(b)) return runStock(name, call, inputs, attributes);
     if (util.arraysEqual(a.shape, b.shape)) {
       const size = util.sizeFromShape(a.shape);
@@ -93,9 +119,13 @@ function defineBinary(name: keyof typeof binaryOperations): void {
     }
     const shape = broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const size = util.sizeFromShape(shape);
-    const plan = broadcastPlan(a.shape, b.shape, shape);
-    if (!plan || size === 0) return runStock(name, call, inputs, attributes);
     const out = call.output(shape);
+    if (size === 0) return out;
+    const plan = broadcastPlan(a.shape, b.shape, shape);
+    if (!plan) {
+      broadcast(call, 'binary_broadcast', operation, a, b, out);
+      return out;
+    }
     const { rows, columns, aRow, aColumn, bRow, bColumn } = plan;
     const [left, right, target] = [call.input(a), call.input(b), call.input(out)];
     const places = [operation, left, aRow, aColumn, right, bRow, bColumn, target, rows, columns] as const;
@@ -119,6 +149,16 @@ function defineUnary(name: keyof typeof unaryOperations): void {
     const { x } = inputs as { x: TensorInfo };
     return isFloat32(x) ? unary(call, unaryOperations[name], x) : runStock(name, call, inputs, attributes);
   });
+}
+
+/** A function that is linear or constant in pieces. */
+function inPieces(call: KernelCall, operation: number, x: TensorInfo, low: number, high: number): TensorInfo {
+  const out = call.output(x.shape);
+  const size = util.sizeFromShape(x.shape);
+  const values = [operation, call.input(x), call.input(out), size, low, high] as const;
+  if (size <= smallWork) call.backend.smallKernels.pieces(...values, 0, 1, 0);
+  else call.share('pieces', 2 * size, [...values]);
+  return out;
 }
 
 /** Softmax over the last axis, as the stock kernel. */
@@ -186,7 +226,20 @@ export function defineElementwise(): void {
   defineKernel('Step', (call, inputs, attributes) => {
     const { x } = inputs as { x: TensorInfo };
     const { alpha } = attributes as { alpha: number };
-    return isFloat32(x) && alpha === 0 ? unary(call, step, x) : runStock('Step', call, inputs, attributes);
+    if (!isFloat32(x)) return runStock('Step', call, inputs, attributes);
+    return alpha === 0 ? unary(call, step, x) : inPieces(call, pieces.steps, x, alpha, 1);
+  });
+  defineKernel('LeakyRelu', (call, inputs, attributes) => {
+    const { x } = inputs as { x: TensorInfo };
+    const { alpha } = attributes as { alpha: number };
+    return isFloat32(x) ? inPieces(call, pieces.slopes, x, alpha, 1) : runStock('LeakyRelu', call, inputs, attributes);
+  });
+  defineKernel('ClipByValue', (call, inputs, attributes) => {
+    const { x } = inputs as { x: TensorInfo };
+    const { clipValueMin, clipValueMax } = attributes as { clipValueMin: number; clipValueMax: number };
+    return isFloat32(x)
+      ? inPieces(call, pieces.clip, x, clipValueMin, clipValueMax)
+      : runStock('ClipByValue', call, inputs, attributes);
   });
   defineKernel('Softmax', softmax);
   defineKernel('AddN', addN);
