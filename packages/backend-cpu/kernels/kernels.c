@@ -8,6 +8,7 @@
 #include "gemm.c"
 #include "convolution.c"
 #include "gru.c"
+#include "indexing.c"
 #include "lstm.c"
 #include "normalization.c"
 #include "optimizer.c"

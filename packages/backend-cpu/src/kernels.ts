@@ -50,6 +50,11 @@ export interface Kernels {
   sum_inner_work(rows: number, columns: number, threads: number): number;
   sum_inner(x: Address, out: Address, rows: number, columns: number, work: Address, thread: number, threads: number, shared: Address): void;
   sum_middle(x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
+  extreme_inner(smallest: number, x: Address, out: Address, rows: number, columns: number, work: Address, thread: number, threads: number, shared: Address): void;
+  extreme_middle(smallest: number, x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
+  product(x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
+  arg_extreme(smallest: number, x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
+  gather_slices(x: Address, indices: Address, out: Address, batch: number, outer: number, size: number, count: number, inner: number, thread: number, threads: number, shared: Address): void;
   transpose(x: Address, out: Address, batch: number, rows: number, columns: number, thread: number, threads: number, shared: Address): void;
   strided_copy(x: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
   softmax(logits: Address, out: Address, rows: number, classes: number, thread: number, threads: number, shared: Address): void;

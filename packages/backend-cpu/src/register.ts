@@ -11,6 +11,7 @@ import { defineConvolutions } from './families/convolution.ts';
 import { defineCrossEntropy } from './families/cross-entropy.ts';
 import { defineElementwise } from './families/elementwise.ts';
 import { defineEmbedding } from './families/embedding.ts';
+import { defineIndexing } from './families/indexing.ts';
 import { defineLayouts } from './families/layout.ts';
 import { defineMatrixProducts } from './families/matmul.ts';
 import { defineNormalizations } from './families/normalization.ts';
@@ -39,6 +40,7 @@ export function register(): void {
   defineComparisons();
   defineReductions();
   defineLayouts();
+  defineIndexing();
   defineNormalizations();
   defineSequences();
   defineAttention();

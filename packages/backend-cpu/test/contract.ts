@@ -4,4 +4,6 @@ export async function testContract(): Promise<void> {
   await import('./elementwise.test.ts');
   await import('./sequence.test.ts');
   await import('./contract-kernels.test.ts');
+  await import('./reduction.test.ts');
+  await import('./indexing.test.ts');
 }

@@ -8,7 +8,7 @@ import { type Attributes, defineKernel, type Inputs, type KernelCall, runStock }
 import type { Address } from '../kernels.ts';
 
 /** One axis of a copy: its size, and the distance of its steps in the source and in the target, in values. */
-interface Axis {
+export interface Axis {
   readonly size: number;
   readonly from: number;
   readonly to: number;
@@ -17,7 +17,7 @@ interface Axis {
 type WordType = 'float32' | 'int32';
 
 /** Values of 4 bytes, which `strided_copy` moves. */
-const isWord = ({ dtype }: TensorInfo): boolean => dtype === 'float32' || dtype === 'int32';
+export const isWord = ({ dtype }: TensorInfo): boolean => dtype === 'float32' || dtype === 'int32';
 
 /** Distances of the steps along each axis of an array. */
 function stridesOf(shape: readonly number[]): number[] {
@@ -50,7 +50,7 @@ function simplest(axes: readonly Axis[]): Axis[] {
 }
 
 /** Copies between places in the memory; no axis may be of size 0. */
-function copyStrided(call: KernelCall, from: Address, to: Address, axes: readonly Axis[]): void {
+export function copyStrided(call: KernelCall, from: Address, to: Address, axes: readonly Axis[]): void {
   const plan = simplest(axes);
   const size = plan.reduce((product, axis) => product * axis.size, 1);
   const address = call.scratch(3 * plan.length);
