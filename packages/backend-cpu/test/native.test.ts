@@ -234,6 +234,22 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     for (const address of [x, y, slow, fast]) kernelMemory.release(address);
   });
 
+  it('extremes, products, places and gathers', () => {
+    fc.assert(
+      fc.property(few, size, size, (outer, middle, inner) => {
+        both(() => {
+          const x = tf.round(tensor(outer, [outer, middle, inner], 3));
+          const ids = tf.tensor1d([0, outer - 1, 0], 'int32');
+          const over = [0, 1, 2].flatMap(axis => [tf.max(x, axis), tf.min(x, axis), tf.prod(x, axis)]);
+          const places = [0, 1, 2].flatMap(axis => [tf.argMax(x, axis), tf.argMin(x, axis)]);
+          const gathered = tf.gather(x, ids);
+          return [...over, ...places, tf.max(x, [0, 2]), gathered, tf.unsortedSegmentSum(gathered, ids, outer)];
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('convolution, pooling and their gradients', () => {
     fc.assert(
       fc.property(few, few, size, size, few, few, (batch, side, inputs, outputs, filter, stride) => {
