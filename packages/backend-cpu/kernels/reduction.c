@@ -130,19 +130,19 @@ EXPORT void extreme_inner(int smallest, const float *x, float *out, int rows, in
 }
 
 // Where threads share outer rows when there are enough of them, else columns.
-struct Block {
+struct Area {
   struct Range rows, columns;
 };
-INLINE struct Block share_block(const struct Team *team, int outer, int inner) {
-  if (outer >= team->threads) return (struct Block){share(team, outer, 1), {0, inner}};
-  return (struct Block){{0, outer}, share(team, inner, 16)};
+INLINE struct Area share_area(const struct Team *team, int outer, int inner) {
+  if (outer >= team->threads) return (struct Area){share(team, outer, 1), {0, inner}};
+  return (struct Area){{0, outer}, share(team, inner, 16)};
 }
 
 // out[outer, inner] = max_j x[outer, j, inner], min_j where `smallest`.
 EXPORT void extreme_middle(int smallest, const float *x, float *out, int outer, int middle, int inner, int thread, int threads,
                            int *shared) {
   struct Team team = {thread, threads, shared};
-  struct Block part = share_block(&team, outer, inner);
+  struct Area part = share_area(&team, outer, inner);
   for (int i = part.rows.first; i < part.rows.last; i++) {
     float *row = out + (usize)i * inner;
     const float *source = x + (usize)i * middle * inner;
@@ -161,7 +161,7 @@ EXPORT void extreme_middle(int smallest, const float *x, float *out, int outer, 
 // out[outer, inner] = Π_j x[outer, j, inner], in double precision, one factor after the other.
 EXPORT void product(const float *x, float *out, int outer, int middle, int inner, int thread, int threads, int *shared) {
   struct Team team = {thread, threads, shared};
-  struct Block part = share_block(&team, outer, inner);
+  struct Area part = share_area(&team, outer, inner);
   for (int i = part.rows.first; i < part.rows.last; i++) {
     const float *source = x + (usize)i * middle * inner;
     for (int j = part.columns.first; j < part.columns.last; j += 16) {
@@ -215,7 +215,7 @@ INLINE int place_of(int smallest, const float *x, int count) {
 EXPORT void arg_extreme(int smallest, const float *x, int *out, int outer, int middle, int inner, int thread, int threads,
                         int *shared) {
   struct Team team = {thread, threads, shared};
-  struct Block part = share_block(&team, outer, inner);
+  struct Area part = share_area(&team, outer, inner);
   for (int i = part.rows.first; i < part.rows.last; i++) {
     const float *source = x + (usize)i * middle * inner;
     if (inner == 1) {

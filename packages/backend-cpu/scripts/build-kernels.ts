@@ -25,7 +25,7 @@ const variants = { simd: ['-msimd128'], relaxed: ['-msimd128', '-mrelaxed-simd']
 
 // No -ffast-math: the kernels promise error bounds, and behave as IEEE says for infinities and NaN.
 const flags = [
-  ...['--target=wasm32-wasip1', '-O3', '-std=c17', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math'],
+  ...['--target=wasm32-wasip1', '-O2', '-std=c17', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math'],
   ...[
     '-mbulk-memory',
     '-matomics',

@@ -250,6 +250,33 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     );
   });
 
+  it('broadcasting, comparisons, choices, logic and casts', () => {
+    fc.assert(
+      fc.property(few, size, size, (outer, middle, inner) => {
+        both(() => {
+          const a = tf.round(tensor(outer, [outer, 1, inner], 3));
+          const b = tf.round(tensor(middle, [middle, 1], 3));
+          const bools = [tf.equal(a, b), tf.notEqual(a, b), tf.less(a, b), tf.lessEqual(a, b), tf.greater(b, a)];
+          const whole = [tf.add(a, b), tf.maximum(a, b), tf.where(bools[2]!, tf.add(a, b), tf.mul(a, b))];
+          const logic = [
+            tf.logicalAnd(bools[0]!, bools[1]!),
+            tf.logicalOr(bools[2]!, bools[3]!),
+            tf.logicalNot(bools[4]!),
+          ];
+          const casts = [
+            tf.cast(a, 'int32'),
+            tf.cast(a, 'bool'),
+            tf.cast(bools[0]!, 'float32'),
+            tf.cast(bools[1]!, 'int32'),
+          ];
+          const pieces = [tf.clipByValue(a, -1, 1), tf.leakyRelu(a, 0.3), tf.step(a, 0.5)];
+          return [...bools, ...whole, ...logic, ...casts, tf.cast(casts[0]!, 'float32'), ...pieces];
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('convolution, pooling and their gradients', () => {
     fc.assert(
       fc.property(few, few, size, size, few, few, (batch, side, inputs, outputs, filter, stride) => {
