@@ -1,5 +1,16 @@
-import { atPath, type CallOptions, checkNumber, Dropout, Module, Rng, type State } from '@ostinato/core';
-import type { AttentionCache } from '@ostinato/ops';
+import {
+  atPath,
+  type CallOptions,
+  checkNumber,
+  checkShape,
+  Dropout,
+  LayerNorm,
+  Module,
+  RMSNorm,
+  Rng,
+  type State,
+} from '@ostinato/core';
+import { type AttentionCache, transformerLayerStep } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FeedForward } from './feed-forward.ts';
 import type { AttentionCallOptions, AttentionResult } from './heads.ts';
@@ -63,6 +74,8 @@ export class TransformerEncoderLayer extends Module {
     cache: AttentionCache,
     options: CachedStepOptions,
   ): { readonly output: tf.Tensor; readonly cache: AttentionCache } {
+    const fused = this.#fusedStep(input, cache, options);
+    if (fused) return fused;
     return tidy(() => {
       let next: AttentionCache | undefined;
       const output = this.#run(input, {}, x => {
@@ -72,6 +85,26 @@ export class TransformerEncoderLayer extends Module {
       });
       return { output, cache: next! };
     });
+  }
+
+  /** One step in one op, where all that the layer is made of is built into that. */
+  #fusedStep(input: tf.Tensor, cache: AttentionCache, { lengths, bias, window }: CachedStepOptions) {
+    const { attention, feedForward, attentionNorm, feedForwardNorm } = this;
+    const rms = attentionNorm instanceof RMSNorm && feedForwardNorm instanceof RMSNorm;
+    const layer = attentionNorm instanceof LayerNorm && feedForwardNorm instanceof LayerNorm;
+    const plain =
+      attention.rotary === null && attention.queryNorm === null && bias === undefined && window === undefined;
+    const { activation, hidden, gate, output } = feedForward;
+    if (input.rank !== 2 || !plain || !(rms || layer) || typeof activation === 'function') return undefined;
+    const { numHeads, numKeyHeads, scale, queryKeyValue } = attention;
+    checkShape('TransformerEncoderLayer.step', 'input', input, { batch: null, size: attention.size }, 'float32');
+    return transformerLayerStep(
+      {
+        ...{ input, cache, lengths, attentionNorm, queryKeyValue, attentionOutput: attention.output },
+        ...{ feedForwardNorm, hidden, gate, output },
+      },
+      { numHeads, numKeyHeads, scale, preNorm: this.preNorm, rms, activation },
+    );
   }
 
   #run(input: tf.Tensor, options: CallOptions, attend: (x: tf.Tensor, options: CallOptions) => tf.Tensor): tf.Tensor {

@@ -1,8 +1,24 @@
-import { atPath, type CallOptions, checkNumber, Dropout, type Initializer, Linear, Module, Rng } from '@ostinato/core';
+import {
+  atPath,
+  type CallOptions,
+  checkChoice,
+  checkNumber,
+  Dropout,
+  type Initializer,
+  Linear,
+  Module,
+  Rng,
+} from '@ostinato/core';
+import { type ActivationName, activationsByName } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Element by element, e.g. `tf.relu`, `gelu` or `silu` of `@ostinato/ops`. */
-export type Activation = (input: tf.Tensor) => tf.Tensor;
+/**
+ * `'relu'`, `'gelu'`, `'gelu-tanh'` (its approximation with tanh), `'silu'`, or any function that works element by element. Layers with
+ * a function generate slower: no kernel can have it built in.
+ */
+export type Activation = ActivationName | ((input: tf.Tensor) => tf.Tensor);
+
+const activationNames = Object.keys(activationsByName) as ActivationName[];
 
 /** Options of `FeedForward`. */
 export interface FeedForwardOptions {
@@ -10,7 +26,7 @@ export interface FeedForwardOptions {
   readonly size: number;
   /** F. Default 4 · size. PyTorch: `dim_feedforward`, 2048. */
   readonly hiddenSize?: number | undefined;
-  /** Default `tf.relu`. */
+  /** Default `'relu'`. */
   readonly activation?: Activation | undefined;
   /** Whether a second projection is multiplied with the activated one: SwiGLU with `silu`, GEGLU with `gelu`. Default false. */
   readonly gated?: boolean | undefined;
@@ -44,7 +60,7 @@ export class FeedForward extends Module {
   constructor({
     size,
     hiddenSize = 4 * size,
-    activation = tf.relu,
+    activation = 'relu',
     gated = false,
     bias = true,
     dropout = 0,
@@ -63,6 +79,7 @@ export class FeedForward extends Module {
       ...{ inputSize: hiddenSize, outputSize: size, bias, weightInitializer: outputInitializer, biasInitializer },
       rng: rng.split('output'),
     });
+    if (typeof activation !== 'function') checkChoice('FeedForward', 'activation', activation, activationNames);
     this.activation = activation;
     this.dropout = new Dropout({ rate: dropout });
   }
@@ -73,9 +90,10 @@ export class FeedForward extends Module {
    * @throws ShapeError when the last axis is not `size`; ArgumentError when training with dropout lacks an rng
    */
   call(input: tf.Tensor, options: CallOptions = {}): tf.Tensor {
+    const activate = typeof this.activation === 'function' ? this.activation : activationsByName[this.activation];
     return tf.tidy(() => {
       const hidden = atPath('hidden', () => this.hidden.call(input)); // [..., F]
-      const active = this.gate ? tf.mul(this.activation(this.gate.call(input)), hidden) : this.activation(hidden);
+      const active = this.gate ? tf.mul(activate(this.gate.call(input)), hidden) : activate(hidden);
       const drops = options.training && this.dropout.rate > 0;
       return this.output.call(drops ? atPath('dropout', () => this.dropout.call(active, options)) : active);
     });

@@ -11,7 +11,6 @@ import {
   zeros,
 } from '@ostinato/core';
 import { Embedding, LearnedPositions, TiedOutput } from '@ostinato/embeddings';
-import { gelu } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { type EncoderCache, TransformerEncoder } from './encoder.ts';
 import { tidy } from './tidy.ts';
@@ -87,7 +86,7 @@ export class GPT extends Module {
     this.dropout = new Dropout({ rate: dropout });
     this.blocks = new TransformerEncoder({
       ...{ size, numLayers, numHeads, dropout, bias, preNorm: true },
-      activation: x => gelu(x, { approximate: 'tanh' }),
+      activation: 'gelu-tanh',
       weightInitializer: initializer,
       outputInitializer: normal(0.02 / Math.sqrt(2 * numLayers)),
       biasInitializer: zeros,

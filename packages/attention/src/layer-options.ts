@@ -18,7 +18,7 @@ export interface TransformerLayerOptions {
   readonly headSize?: number | undefined;
   /** PyTorch: `dim_feedforward`, 2048. Default 4 · size. */
   readonly feedForwardSize?: number | undefined;
-  /** Of the feed-forward part. Default `tf.relu`. */
+  /** Of the feed-forward part. Default `'relu'`. */
   readonly activation?: Activation | undefined;
   /** Gated feed-forward part: SwiGLU with `silu`. Default false. */
   readonly gated?: boolean | undefined;

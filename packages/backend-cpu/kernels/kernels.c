@@ -11,6 +11,7 @@
 #include "indexing.c"
 #include "lstm.c"
 #include "normalization.c"
+#include "layer-step.c"
 #include "optimizer.c"
 #include "peak.c"
 #include "pooling.c"

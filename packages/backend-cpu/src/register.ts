@@ -12,6 +12,7 @@ import { defineCrossEntropy } from './families/cross-entropy.ts';
 import { defineElementwise } from './families/elementwise.ts';
 import { defineEmbedding } from './families/embedding.ts';
 import { defineIndexing } from './families/indexing.ts';
+import { defineLayerStep } from './families/layer-step.ts';
 import { defineLayouts } from './families/layout.ts';
 import { defineMatrixProducts } from './families/matmul.ts';
 import { defineNormalizations } from './families/normalization.ts';
@@ -44,6 +45,7 @@ export function register(): void {
   defineNormalizations();
   defineSequences();
   defineAttention();
+  defineLayerStep();
   defineCrossEntropy();
   defineEmbedding();
   defineOptimizers();

@@ -10,6 +10,7 @@ import { signatures, sourceHash } from '../src/generated/signatures.ts';
 import { OstinatoCpuBackend } from '../src/index.ts';
 import type { Kernels } from '../src/kernels.ts';
 import { builtFor } from '../src/native-file.ts';
+import { layerSteps } from './layer-step-case.ts';
 import { optimizerSteps } from './optimizer-cases.ts';
 import { absent, expectClose, numbers, on, runKernel, type Tensors, tensor } from './support.ts';
 
@@ -272,6 +273,17 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
           const pieces = [tf.clipByValue(a, -1, 1), tf.leakyRelu(a, 0.3), tf.step(a, 0.5)];
           return [...bools, ...whole, ...logic, ...casts, tf.cast(casts[0]!, 'float32'), ...pieces];
         });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('steps of transformer layers', () => {
+    const flags = { preNorm: fc.boolean(), rms: fc.boolean(), gated: fc.boolean() };
+    const sizes = { batch: few, keyHeads: few, group: few, width: few, hidden: size };
+    fc.assert(
+      fc.property(fc.record({ ...sizes, ...flags }), given => {
+        both(() => layerSteps(given));
       }),
       { numRuns: 60 },
     );

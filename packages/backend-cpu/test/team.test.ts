@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OstinatoCpuBackend } from '../src/index.ts';
+import { layerSteps } from './layer-step-case.ts';
 import { optimizerSteps } from './optimizer-cases.ts';
 import { absent, on, runKernel, tensor } from './support.ts';
 
@@ -318,6 +319,17 @@ describe('work bound by memory gives the same bits too', { timeout: 120_000 }, (
             ...runKernel('OstinatoEmbeddingGrad', { ids, dOutput: rows[0]! }, lookup),
           ];
         });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('in steps of transformer layers', () => {
+    const flags = { preNorm: fc.boolean(), rms: fc.boolean(), gated: fc.boolean() };
+    const sizes = { batch: size(5), keyHeads: size(4), group: size(3), width: size(20), hidden: size(300) };
+    fc.assert(
+      fc.property(fc.record({ ...sizes, ...flags }), given => {
+        expectSameBits(() => layerSteps(given));
       }),
       { numRuns: 30 },
     );

@@ -25,6 +25,15 @@ export {
 export { type EmbeddingLookupArguments, type EmbeddingLookupOptions, embeddingLookup } from './embedding-lookup.ts';
 export { type GeluOptions, gelu } from './gelu.ts';
 export { type GruSequenceArguments, type GruSequenceOptions, gruSequence } from './gru-sequence.ts';
+export {
+  type ActivationName,
+  activationsByName,
+  type LinearWeights,
+  type NormWeights,
+  type TransformerLayerStepArguments,
+  type TransformerLayerStepOptions,
+  transformerLayerStep,
+} from './layer-step.ts';
 export { type LstmSequenceArguments, lstmSequence } from './lstm-sequence.ts';
 export type { OptimizerRule } from './optimizer-rules.ts';
 export {

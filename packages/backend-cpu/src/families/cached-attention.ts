@@ -88,7 +88,7 @@ export function cachedAttention(call: KernelCall, inputs: Inputs, attributes: At
 }
 
 /** The cache with room for the new steps behind those of each row: the same memory, or a copy where someone else's steps lie there. */
-function nextCache(call: KernelCall, cache: TensorInfo, starts: Int32Array, time: number): TensorInfo {
+export function nextCache(call: KernelCall, cache: TensorInfo, starts: Int32Array, time: number): TensorInfo {
   const ends = written.get(cache.dataId);
   const free = ends?.every((end, row) => end <= starts[row]!);
   const next = free ? call.shared(cache) : call.copyOf(cache);

@@ -58,8 +58,11 @@ const step = 14;
 /** What a function costs, in floats read or written in the same time: two, or more where it computes. */
 const unaryCost = [2, 3, 6, 9, 8, 2, 2, 2, 18, 12, 2, 10, 10, 16, 2, 3, 3, 3, 2, 3, 8, 12, 8, 18];
 
-/** Codes of the activations that a fused matrix product may end with. */
-export const activations: Record<string, number | undefined> = { relu: 5, relu6: 10, sigmoid: 4, tanh: 3 };
+/** Codes of the activations that a fused kernel may apply, by the names that ops give them. */
+export const activations: Record<string, number | undefined> = {
+  ...{ relu: 5, relu6: 10, sigmoid: 4, tanh: 3, silu },
+  ...{ gelu: gelu.none, 'gelu-tanh': gelu.tanh },
+};
 
 /** How the operands of a broadcast binary operation lie in rows × columns; strides are 0 or the natural ones. */
 export interface BroadcastPlan {
