@@ -8,6 +8,22 @@ export {
   splitTokens,
 } from './documents.ts';
 export { type RecordOptions, splitRecords, streamRecords } from './records.ts';
+export {
+  checkSeries,
+  type Series,
+  type SeriesParts,
+  type SplitSeriesOptions,
+  seriesOf,
+  sliceSeries,
+  splitSeries,
+  type TimeRange,
+} from './series.ts';
+export {
+  type SeriesBatch,
+  SeriesWindows,
+  type SeriesWindowsOptions,
+  type SeriesWindowsState,
+} from './series-windows.ts';
 export { Shuffle, type ShuffleOptions, type ShuffleState } from './shuffle.ts';
 export type { BatchSource, Resumable, TokenArray, WindowBatch } from './source.ts';
 export {
