@@ -5,6 +5,7 @@ import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
 import { conv } from './conv.ts';
+import { forecasting } from './forecasting.ts';
 import { generate } from './generate.ts';
 import { gpt } from './gpt.ts';
 import { gradientsThroughTime } from './gradients-through-time.ts';
@@ -18,6 +19,7 @@ import { shakespeare } from './shakespeare.ts';
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
   conv,
+  forecasting,
   'gradients-through-time': gradientsThroughTime,
   gpt,
   shakespeare,

@@ -98,6 +98,12 @@ export type { EarlyStopping, PlateauObserver } from './progress.ts';
 export type { Proposal } from './proposal.ts';
 export { scaleBySchedule, type WeightDecayOptions, weightDecay } from './scaling.ts';
 export {
+  checkQuantiles,
+  type QuantileLossArguments,
+  type QuantileLossOptions,
+  quantileLoss,
+} from './quantile-loss.ts';
+export {
   type CosineOptions,
   type CosineWarmRestartsOptions,
   type CyclicOptions,

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { atPath, ResourceError } from '@ostinato/core';
+import { atPath } from '@ostinato/core';
 import { writeFileAtomic } from '@ostinato/weights/node';
+import { readModelFile } from '../shared/model-file.ts';
 import {
   type DecodeLanguageModelOptions,
   decodeLanguageModel,
@@ -23,14 +23,6 @@ export async function loadLanguageModel(
   path: string,
   options: DecodeLanguageModelOptions = {},
 ): Promise<LoadedLanguageModel> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
-    throw new ResourceError({
-      where: 'loadLanguageModel',
-      rule: 'the file cannot be read',
-      got: `'${path}': ${reasons[cause.code ?? ''] ?? cause.message}`,
-      cause,
-    });
-  });
+  const bytes = await readModelFile('loadLanguageModel', path);
   return atPath(path, () => decodeLanguageModel(bytes, options));
 }
