@@ -99,10 +99,16 @@ async function measure(
   const run = trainForecaster({
     ...{ model, series, range: parts.train, validation: parts.validation, validateEvery: 1e6, seed, ...training },
   });
-  for await (const event of run) if (event.event === 'stopped' && event.reason !== 'steps') throw new Error(event.reason);
+  for await (const event of run)
+    if (event.event === 'stopped' && event.reason !== 'steps') throw new Error(event.reason);
   const seconds = (performance.now() - start) / 1000;
   const of = async (recalibrateFrom?: number): Promise<FeatureEvaluation & { windows: number }> => {
-    const { windows, features } = await evaluateForecaster(model, { series, range: parts.test, season, recalibrateFrom });
+    const { windows, features } = await evaluateForecaster(model, {
+      series,
+      range: parts.test,
+      season,
+      recalibrateFrom,
+    });
     return { windows, ...features[0]! };
   };
   const [once, rolling] = [await of(), await of(parts.validation.from)];

@@ -39,7 +39,11 @@ export function seriesOf(columns: Readonly<Record<string, ArrayLike<number>>>): 
 }
 
 /** The rows from … to−1 of a series, as a view. */
-export function sliceSeries({ values, shape: [time, features], names }: Series, from: number, to: number = time): Series {
+export function sliceSeries(
+  { values, shape: [time, features], names }: Series,
+  from: number,
+  to: number = time,
+): Series {
   checkNumber('sliceSeries', 'to', to, { integer: true, min: 0, max: time });
   checkNumber('sliceSeries', 'from', from, { integer: true, min: 0, max: to });
   return { values: values.subarray(from * features, to * features), shape: [to - from, features], names };

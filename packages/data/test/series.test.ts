@@ -112,7 +112,9 @@ describe('SeriesWindows', () => {
 
   it('refuses a state of other windows', () => {
     const state = new SeriesWindows(options).state();
-    expect(() => new SeriesWindows({ ...options, horizon: 2 }).restore(state)).toThrow('state.length, expected 15, got 14');
+    expect(() => new SeriesWindows({ ...options, horizon: 2 }).restore(state)).toThrow(
+      'state.length, expected 15, got 14',
+    );
     expect(() => new SeriesWindows({ ...options, seed: 1 }).restore(state)).toThrow('state.seed');
     expect(() => new SeriesWindows(options).restore({ ...state, position: 15 })).toThrow('state.position');
   });

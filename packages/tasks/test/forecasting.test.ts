@@ -70,7 +70,9 @@ describe('quantiles', () => {
   });
 
   it('are put back in order by moving bounds outwards alone', () => {
-    expect([...uncross(Float64Array.of(2, 0.5, 1, 3, 2.5, 0, 1, 2, 3, 4), 5)]).toEqual([0.5, 0.5, 1, 3, 3, 0, 1, 2, 3, 4]);
+    expect([...uncross(Float64Array.of(2, 0.5, 1, 3, 2.5, 0, 1, 2, 3, 4), 5)]).toEqual([
+      0.5, 0.5, 1, 3, 3, 0, 1, 2, 3, 4,
+    ]);
     expect([...uncross(Float64Array.of(5, 1, -5), 3)]).toEqual([1, 1, 1]);
   });
 });
@@ -116,7 +118,11 @@ describe('scaling', () => {
     expect([...frame.scale]).toEqual([0.02, 0.01]);
     flat.dispose();
     const large = build({ statistics: { center: [0, 0], scale: [1, 1] } });
-    const { inputs: seen } = prepareWindows('test', large.config, Float64Array.from({ length: 16 }, (_, i) => 1e9 + (i >> 1)));
+    const { inputs: seen } = prepareWindows(
+      'test',
+      large.config,
+      Float64Array.from({ length: 16 }, (_, i) => 1e9 + (i >> 1)),
+    );
     expect(seen[2]! - seen[0]!).toBeCloseTo(1 / Math.sqrt(5.25), 5); // rows 0 … 7 deviate by √((8² − 1)/12)
     large.dispose();
   });
@@ -155,7 +161,9 @@ describe('Forecaster', () => {
     expect(() => build({ statistics: { center: [0], scale: [1] } })).toThrow(/expected 2 of each, got 1 centers/);
     expect(() => build({ architecture: 'transformer', numHeads: 3 })).toThrow(/divisible by numHeads/);
     const model = build();
-    expect(() => model.call(tf.zeros([1, 7, 2]))).toThrow(/inputLength, features\], expected \[\?, 8, 2\], got \[1, 7, 2\]/);
+    expect(() => model.call(tf.zeros([1, 7, 2]))).toThrow(
+      /inputLength, features\], expected \[\?, 8, 2\], got \[1, 7, 2\]/,
+    );
     model.dispose();
   });
 });
@@ -169,7 +177,14 @@ describe('trainForecaster', () => {
   it.each<ForecasterArchitecture>(['gru', 'transformer'])('%s beats the season before, and covers', async name => {
     const model = build({ ...shape, architecture: name, statistics, hiddenSize: 16 });
     const before = tf.memory().numTensors;
-    const events = await run({ model, series, range: parts.train, validation: parts.validation, steps: 150, validateEvery: 75 });
+    const events = await run({
+      model,
+      series,
+      range: parts.train,
+      validation: parts.validation,
+      steps: 150,
+      validateEvery: 75,
+    });
     expect(events.filter(event => event.event === 'validation')).toHaveLength(2);
     const { windows, features } = await evaluateForecaster(model, { series, range: parts.test });
     expect(windows).toBe(28);
@@ -187,7 +202,10 @@ describe('trainForecaster', () => {
   });
 
   it('sees nothing of validation and test', async () => {
-    const after = { ...series, values: series.values.map((value, i) => (i < 2 * parts.train.to ? value : 1e3 * value)) };
+    const after = {
+      ...series,
+      values: series.values.map((value, i) => (i < 2 * parts.train.to ? value : 1e3 * value)),
+    };
     const runs = [];
     for (const each of [series, after]) {
       const model = build({ ...shape, statistics: seriesStatistics(each, { ...shape, range: parts.train }) });
@@ -281,7 +299,13 @@ describe('forecast', () => {
     for (const { point, intervals } of told) {
       expect(intervals.map(({ coverage }) => coverage)).toEqual([0.5, 0.9]);
       for (const h of [0, 1]) {
-        const ordered = [intervals[1]!.lower[h]!, intervals[0]!.lower[h]!, point[h]!, intervals[0]!.upper[h]!, intervals[1]!.upper[h]!];
+        const ordered = [
+          intervals[1]!.lower[h]!,
+          intervals[0]!.lower[h]!,
+          point[h]!,
+          intervals[0]!.upper[h]!,
+          intervals[1]!.upper[h]!,
+        ];
         expect(ordered).toEqual(ordered.toSorted((a, b) => a - b));
       }
     }

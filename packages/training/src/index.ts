@@ -96,13 +96,13 @@ export type { Plan, PlannedDescent, PlannedStep } from './plan.ts';
 export { Plateau, type PlateauOptions, type PlateauState } from './plateau.ts';
 export type { EarlyStopping, PlateauObserver } from './progress.ts';
 export type { Proposal } from './proposal.ts';
-export { scaleBySchedule, type WeightDecayOptions, weightDecay } from './scaling.ts';
 export {
   checkQuantiles,
   type QuantileLossArguments,
   type QuantileLossOptions,
   quantileLoss,
 } from './quantile-loss.ts';
+export { scaleBySchedule, type WeightDecayOptions, weightDecay } from './scaling.ts';
 export {
   type CosineOptions,
   type CosineWarmRestartsOptions,

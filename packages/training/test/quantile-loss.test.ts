@@ -28,7 +28,10 @@ describe('quantileLoss', () => {
   it('is least at the quantile', () => {
     const sample = tf.tensor1d(Array.from({ length: 100 }, (_, i) => i + 0.5));
     const at = (guess: number): number =>
-      tf.tidy(() => quantileLoss({ prediction: tf.fill([100, 1], guess), target: sample }, { quantiles: [0.8] }).dataSync()[0]!);
+      tf.tidy(
+        () =>
+          quantileLoss({ prediction: tf.fill([100, 1], guess), target: sample }, { quantiles: [0.8] }).dataSync()[0]!,
+      );
     expect(at(80)).toBeLessThan(at(78));
     expect(at(80)).toBeLessThan(at(82));
     sample.dispose();

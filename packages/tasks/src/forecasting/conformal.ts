@@ -53,7 +53,7 @@ export class ConformalScores {
 }
 
 /** The ⌈(n + 1) c⌉-th smallest of n ≥ 1 rising scores; the greatest where n is less than c / (1 − c). */
-export function conformalScore(scores: readonly number[], coverage: number): number {
+function conformalScore(scores: readonly number[], coverage: number): number {
   const rank = Math.min(scores.length, Math.ceil((scores.length + 1) * coverage));
   return scores[rank - 1]!;
 }

@@ -60,7 +60,12 @@ export async function forecast(
   }
   const needed = model.historyLength;
   if (time < needed) {
-    throw new ArgumentError({ where, rule: 'the history is too short', expected: `≥ ${needed} rows`, got: String(time) });
+    throw new ArgumentError({
+      where,
+      rule: 'the history is too short',
+      expected: `≥ ${needed} rows`,
+      got: String(time),
+    });
   }
   const told = await networkQuantiles(where, model, sliceSeries(history, time - needed).values);
   const quantiles = correctedQuantiles(model, told, await model.correction.data()); // [1, H, K, Q]

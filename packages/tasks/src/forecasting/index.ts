@@ -31,5 +31,5 @@ export {
   type ForecasterDescription,
   type LoadedForecaster,
 } from './saved.ts';
-export { type ForecasterTrainingOptions, type TrainForecasterOptions, trainForecaster } from './train.ts';
 export { type SeriesStatisticsOptions, seriesStatistics } from './scaling.ts';
+export { type ForecasterTrainingOptions, type TrainForecasterOptions, trainForecaster } from './train.ts';

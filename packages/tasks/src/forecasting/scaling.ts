@@ -29,7 +29,7 @@ export interface PreparedWindows {
 const leastDeviation = 0.01;
 
 /** T(y). @throws ArgumentError when y has no logarithm */
-export function transformValue(where: string, transform: SeriesTransform, value: number): number {
+function transformValue(where: string, transform: SeriesTransform, value: number): number {
   if (transform === 'none') return value;
   const transformed = transform === 'log' ? Math.log(value) : Math.log1p(value);
   if (Number.isFinite(transformed)) return transformed;
@@ -38,7 +38,7 @@ export function transformValue(where: string, transform: SeriesTransform, value:
 }
 
 /** T⁻¹(z). */
-export function restoreValue(transform: SeriesTransform, value: number): number {
+function restoreValue(transform: SeriesTransform, value: number): number {
   return transform === 'none' ? value : transform === 'log' ? Math.exp(value) : Math.expm1(value);
 }
 
@@ -78,7 +78,8 @@ export function seriesStatistics(
   }
   const parts = Array.from({ length: features }, (_, feature) => {
     const seen: number[] = [];
-    for (let t = season; t < time; t++) seen.push(seenValue(where, { values, features, transform, season }, t, feature));
+    for (let t = season; t < time; t++)
+      seen.push(seenValue(where, { values, features, transform, season }, t, feature));
     return deviation(seen);
   });
   return { center: parts.map(part => part.mean), scale: parts.map(part => (part.deviation > 0 ? part.deviation : 1)) };
@@ -185,11 +186,7 @@ export function restoreQuantiles(
   const levels = quantiles.length / anchors.length;
   return Float64Array.from(quantiles, (quantile, i) => {
     const place = Math.floor(i / levels);
-    const [row, h, k] = [
-      Math.floor(place / (horizon * width)),
-      Math.floor(place / width) % horizon,
-      place % width,
-    ];
+    const [row, h, k] = [Math.floor(place / (horizon * width)), Math.floor(place / width) % horizon, place % width];
     const at = row * width + k;
     return restoreValue(transform, anchors[place]! + seasonsBack(h, season) * center[at]! + scale[at]! * quantile);
   });

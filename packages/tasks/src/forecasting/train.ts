@@ -151,7 +151,10 @@ async function lossOf(model: Forecaster, series: Series, range: TimeRange): Prom
   for (const batch of new SeriesWindows({ ...windowSizes(model), series, range, batchSize: 256 })) {
     const total = tf.tidy(() => {
       const { inputs, targets } = batchTensors(where, model, batch);
-      return quantileLoss({ prediction: model.call(inputs), target: targets }, { quantiles: model.levels, reduction: 'sum' });
+      return quantileLoss(
+        { prediction: model.call(inputs), target: targets },
+        { quantiles: model.levels, reduction: 'sum' },
+      );
     });
     sum += (await total.data())[0]!;
     total.dispose();
