@@ -73,6 +73,23 @@ describe('layouts are those of the stock backend', () => {
     );
   });
 
+  it('parted', () => {
+    const cases = shapes.chain(shape =>
+      fc.record({
+        ...{ shape: fc.constant(shape), axis: fc.integer({ min: 0, max: shape.length - 1 }), dtype },
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+      }),
+    );
+    fc.assert(
+      fc.property(cases, ({ shape, axis, dtype: type, share }) => {
+        const first = Math.floor(share * shape[axis]!);
+        expectStock(() => tf.split(counted(shape, type), [first, shape[axis]! - first], axis));
+        expectStock(() => tf.split(counted(shape, type), 1, axis - shape.length));
+      }),
+      some,
+    );
+  });
+
   it('joined', () => {
     const cases = shapes.chain(shape =>
       fc.record({

@@ -1,5 +1,5 @@
 /**
- * Ops that only move values: `Transpose`, `Slice`, `Concat`, `Pack`, `PadV2`, `Tile`, `Reverse`, of float32 and int32, as
+ * Ops that only move values: `Transpose`, `Slice`, `Concat`, `SplitV`, `Pack`, `PadV2`, `Tile`, `Reverse`, of float32 and int32, as
  * copies between two layouts. Empty results and other dtypes are left to the stock JavaScript kernels.
  */
 
@@ -143,6 +143,28 @@ function concat(call: KernelCall, inputs: Inputs, attributes: Attributes): Tenso
   return joined(call, tensors, shape, axis);
 }
 
+function split(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo[] {
+  const { x } = inputs as { x: TensorInfo };
+  const { numOrSizeSplits, axis: given } = attributes as { numOrSizeSplits: number | number[]; axis: number };
+  const axis = util.parseAxisParam(given, x.shape)[0]!;
+  const sizes = backend_util.prepareSplitSize(x as never, numOrSizeSplits, axis);
+  if (!isWord(x) || isEmpty(x.shape) || sizes.includes(0)) {
+    return runStock('SplitV', call, inputs, attributes) as TensorInfo[];
+  }
+  const inner = util.sizeFromShape(x.shape.slice(axis + 1));
+  const outer = util.sizeFromShape(x.shape.slice(0, axis));
+  let start = 0;
+  return sizes.map(size => {
+    const out = call.output(x.shape.with(axis, size), x.dtype as WordType);
+    copyStrided(call, call.input(x) + 4 * start, call.input(out), [
+      { size: outer, from: x.shape[axis]! * inner, to: size * inner },
+      { size: size * inner, from: 1, to: 1 },
+    ]);
+    start += size * inner;
+    return out;
+  });
+}
+
 function pack(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
   const tensors = inputs as unknown as TensorInfo[];
   const [first] = tensors as [TensorInfo];
@@ -208,6 +230,7 @@ export function defineLayouts(): void {
   defineKernel('Transpose', transpose);
   defineKernel('Slice', slice);
   defineKernel('Concat', concat);
+  defineKernel('SplitV', split);
   defineKernel('Pack', pack);
   defineKernel('PadV2', pad);
   defineKernel('Tile', tile);

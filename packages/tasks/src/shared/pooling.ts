@@ -1,4 +1,4 @@
-import { ArgumentError, checkChoice, checkShape, Linear, Module, Rng, selectWhere } from '@ostinato/core';
+import { ArgumentError, checkChoice, checkShape, Linear, Module, Rng } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { insideMask, type Lengths, readLengths, stepMask } from './lengths.ts';
 
@@ -106,17 +106,20 @@ export class Pooling extends Module {
       const counts = tf.tensor2d(Float32Array.from(ends, length => Math.max(1, length)), [batch, 1]);
       return tf.div(tf.sum(tf.mul(input, inside), 1), counts);
     }
-    const visible = selectWhere(tf.cast(inside, 'bool'), input, tf.fill(input.shape, hidden));
     const some = tf.tensor2d(Float32Array.from(ends, length => Math.min(1, length)), [batch, 1]);
-    return tf.mul(tf.max(visible, 1), some);
+    return tf.mul(tf.max(outsideHidden(input, inside), 1), some);
   }
 
   /** float32 [batch, time, 1] */
   #attend(input: tf.Tensor, ends: Int32Array): tf.Tensor {
     const inside = insideMask(ends, input.shape[1]!);
     const scores = this.attentionScore!.call(tf.tanh(this.attentionHidden!.call(input))); // [B, T, 1]
-    const visible = selectWhere(tf.cast(inside, 'bool'), scores, tf.fill(scores.shape, hidden));
-    const weights = tf.softmax(tf.squeeze(visible, [2])); // [B, T]
+    const weights = tf.softmax(tf.squeeze(outsideHidden(scores, inside), [2])); // [B, T]
     return tf.mul(tf.expandDims(weights, 2), inside);
   }
+}
+
+/** x inside, and far below everything behind it. What stands there must be finite. */
+function outsideHidden(x: tf.Tensor, inside: tf.Tensor): tf.Tensor {
+  return tf.add(x, tf.mul(tf.sub(inside, 1), -hidden)); // x + 0 is x
 }
