@@ -1,5 +1,5 @@
 import { ArgumentError, type Complete } from '@ostinato/core';
-import { type PoolingName } from '../shared/pooling.ts';
+import type { PoolingName } from '../shared/pooling.ts';
 import { completeEncoderConfig, type TokenEncoderConfig } from '../shared/token-encoder-config.ts';
 
 /** Everything that determines the shape of a text classifier: plain JSON, saved in every checkpoint. */

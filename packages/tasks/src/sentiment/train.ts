@@ -114,7 +114,10 @@ export async function* trainTextClassifier(options: TrainTextClassifierOptions):
     optimizer,
     loss: (indices, { rng }) => {
       const batch = padRows(Array.from(indices, index => training.rows[index]!));
-      const targets = tf.tensor1d(Int32Array.from(indices, index => training.classes[index]!), 'int32');
+      const targets = tf.tensor1d(
+        Int32Array.from(indices, index => training.classes[index]!),
+        'int32',
+      );
       const logits = model.call(rowsTensor(batch), { lengths: batch.lengths, training: true, rng });
       const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
       return { loss: crossEntropy({ logits, labels: targets }, { labelSmoothing }), tokens };

@@ -67,7 +67,13 @@ export class ConvolutionStack extends Module {
       let x = tf.mul(input, inside);
       this.layers.forEach((filters, index) => {
         if (index > 0) x = this.dropout.call(x, { training, rng: rng?.split(index) });
-        x = tf.mul(tf.concat(filters.map(bank => bank.call(x)), 2), inside); // [B, T, widths · H]
+        x = tf.mul(
+          tf.concat(
+            filters.map(bank => bank.call(x)),
+            2,
+          ),
+          inside,
+        ); // [B, T, widths · H]
       });
       return x;
     });

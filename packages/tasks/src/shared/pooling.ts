@@ -103,10 +103,16 @@ export class Pooling extends Module {
     if (kind === 'attention') return tf.sum(tf.mul(input, this.#attend(input, ends)), 1);
     const inside = insideMask(ends, time); // [B, T, 1]
     if (kind === 'mean') {
-      const counts = tf.tensor2d(Float32Array.from(ends, length => Math.max(1, length)), [batch, 1]);
+      const counts = tf.tensor2d(
+        Float32Array.from(ends, length => Math.max(1, length)),
+        [batch, 1],
+      );
       return tf.div(tf.sum(tf.mul(input, inside), 1), counts);
     }
-    const some = tf.tensor2d(Float32Array.from(ends, length => Math.min(1, length)), [batch, 1]);
+    const some = tf.tensor2d(
+      Float32Array.from(ends, length => Math.min(1, length)),
+      [batch, 1],
+    );
     return tf.mul(tf.max(outsideHidden(input, inside), 1), some);
   }
 

@@ -1,7 +1,8 @@
+import { TransformerEncoder } from '@ostinato/attention';
 import {
+  atPath,
   type CallOptions,
   type Complete,
-  atPath,
   checkShape,
   Dropout,
   type Initializer,
@@ -10,7 +11,6 @@ import {
   normal,
   type Rng,
 } from '@ostinato/core';
-import { TransformerEncoder } from '@ostinato/attention';
 import { Embedding, SinusoidalPositions } from '@ostinato/embeddings';
 import { GRU, LSTM, RNN } from '@ostinato/recurrent';
 import * as tf from '@tensorflow/tfjs-core';
@@ -65,7 +65,10 @@ export class TokenEncoder extends Module {
   readonly backwardSize: number;
 
   /** @throws ArgumentError when the configuration does not fit */
-  constructor(config: Complete<TokenEncoderConfig>, { rng, initializer }: { rng: Rng; initializer?: Initializer | undefined }) {
+  constructor(
+    config: Complete<TokenEncoderConfig>,
+    { rng, initializer }: { rng: Rng; initializer?: Initializer | undefined },
+  ) {
     super();
     this.config = config;
     const { vocabularySize, embeddingSize, encoder, hiddenSize, numLayers, bidirectional, dropout } = config;
