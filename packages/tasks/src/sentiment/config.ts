@@ -1,4 +1,5 @@
-import { ArgumentError, type Complete } from '@ostinato/core';
+import type { Complete } from '@ostinato/core';
+import { checkLabels } from '../shared/labels.ts';
 import type { PoolingName } from '../shared/pooling.ts';
 import { completeEncoderConfig, type TokenEncoderConfig } from '../shared/token-encoder-config.ts';
 
@@ -25,16 +26,4 @@ export function completeConfig({
   checkLabels('TextClassifier', labels);
   const kinds = typeof pooling === 'string' ? [pooling] : [...pooling];
   return { ...completeEncoderConfig('TextClassifier', encoder), labels: [...labels], pooling: kinds };
-}
-
-/** @throws ArgumentError unless there are two labels or more, all different texts that are not empty */
-export function checkLabels(where: string, labels: readonly string[]): void {
-  const fits =
-    Array.isArray(labels) &&
-    labels.length >= 2 &&
-    new Set(labels).size === labels.length &&
-    labels.every(label => typeof label === 'string' && label !== '');
-  if (fits) return;
-  const rule = 'labels must be at least 2 texts, all different and not empty';
-  throw new ArgumentError({ where, rule, got: JSON.stringify(labels) ?? 'none' });
 }

@@ -4,6 +4,16 @@ export { type Classification, type ClassifyOptions, classify } from './classify.
 export type { CompleteTextClassifierConfig, TextClassifierConfig } from './config.ts';
 export { type LabelledText, labelsOf } from './data.ts';
 export { type ClassifierEvaluation, type EvaluateOptions, evaluate } from './evaluate.ts';
+export {
+  type ExplainOptions,
+  type Explanation,
+  occlusion,
+  saliency,
+  type TellingWord,
+  type TellingWordsOptions,
+  type TokenScore,
+  tellingWords,
+} from './explain.ts';
 export { TextClassifier, type TextClassifierOptions } from './model.ts';
 export {
   decodeTextClassifier,
