@@ -20,7 +20,7 @@ export function labelsOf(examples: readonly LabelledText[]): string[] {
 }
 
 /** Tokens of texts, the later ones cut. */
-export function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], maximumLength = Infinity): Int32Array[] {
+export function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], maximumLength: number = Infinity): Int32Array[] {
   return texts.map(text => tokenizer.encode(text).slice(0, maximumLength));
 }
 

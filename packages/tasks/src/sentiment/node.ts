@@ -1,3 +1,4 @@
+import { atPath } from '@ostinato/core';
 import { writeFileAtomic } from '@ostinato/weights/node';
 import { readModelFile } from '../shared/model-file.ts';
 import {
@@ -18,5 +19,6 @@ export async function saveTextClassifier(path: string, options: EncodeTextClassi
  * @throws ResourceError when the file is missing or cannot be read; FormatError that names the file and what is wrong with it
  */
 export async function loadTextClassifier(path: string): Promise<LoadedTextClassifier> {
-  return readModelFile('loadTextClassifier', path, decodeTextClassifier);
+  const bytes = await readModelFile('loadTextClassifier', path);
+  return atPath(path, () => decodeTextClassifier(bytes));
 }

@@ -11,7 +11,7 @@ export interface TokenRows {
 }
 
 /** Puts rows of different length under each other. */
-export function padRows(rows: readonly Int32Array[], filler = 0): TokenRows {
+export function padRows(rows: readonly Int32Array[], filler: number = 0): TokenRows {
   const lengths = Int32Array.from(rows, row => row.length);
   const time = lengths.reduce((most, length) => Math.max(most, length), 1);
   const ids = new Int32Array(rows.length * time).fill(filler);
