@@ -40,4 +40,5 @@ export {
   rougeWords,
   sentenceRouge,
 } from './rouge.ts';
+export { isIob, type Span, type SpanReport, spanReport, spansOf } from './spans.ts';
 export { corpusTer, formatTer, sentenceTer, type TerOptions, type TerScore } from './ter.ts';

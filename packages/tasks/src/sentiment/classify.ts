@@ -2,7 +2,8 @@ import { checkNumber } from '@ostinato/core';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchesByLength, padRows, rowsTensor } from '../shared/token-rows.ts';
-import { checkVocabulary, encodeTexts } from './data.ts';
+import { checkVocabulary } from '../shared/vocabulary.ts';
+import { encodeTexts } from './data.ts';
 import type { TextClassifier } from './model.ts';
 
 /** Options of `classify`. */

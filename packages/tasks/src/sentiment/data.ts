@@ -20,7 +20,11 @@ export function labelsOf(examples: readonly LabelledText[]): string[] {
 }
 
 /** Tokens of texts, the later ones cut. */
-export function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], maximumLength: number = Infinity): Int32Array[] {
+export function encodeTexts(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  maximumLength: number = Infinity,
+): Int32Array[] {
   return texts.map(text => tokenizer.encode(text).slice(0, maximumLength));
 }
 
@@ -47,15 +51,4 @@ export function encodeExamples(
   });
   const texts = examples.map(({ text }) => text);
   return { rows: encodeTexts(tokenizer, texts, maximumLength), classes };
-}
-
-/** @throws ArgumentError unless the tokenizer's ids are those of the model */
-export function checkVocabulary(where: string, tokenizer: Tokenizer, vocabularySize: number): void {
-  if (tokenizer.vocabularySize === vocabularySize) return;
-  throw new ArgumentError({
-    where,
-    rule: "the tokenizer's vocabulary must be the model's",
-    expected: String(vocabularySize),
-    got: String(tokenizer.vocabularySize),
-  });
 }

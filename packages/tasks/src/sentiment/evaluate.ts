@@ -1,8 +1,9 @@
 import { ArgumentError } from '@ostinato/core';
 import { type ClassificationReport, classificationReport } from '@ostinato/metrics';
 import type { Tokenizer } from '@ostinato/tokenizers';
+import { checkVocabulary } from '../shared/vocabulary.ts';
 import { logProbabilities } from './classify.ts';
-import { checkVocabulary, type EncodedTexts, encodeExamples, type LabelledText } from './data.ts';
+import { type EncodedTexts, encodeExamples, type LabelledText } from './data.ts';
 import type { TextClassifier } from './model.ts';
 
 /** Options of `evaluate`. */

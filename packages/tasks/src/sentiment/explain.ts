@@ -2,8 +2,9 @@ import { ArgumentError, checkNumber } from '@ostinato/core';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import { padRows, rowsTensor } from '../shared/token-rows.ts';
+import { checkVocabulary } from '../shared/vocabulary.ts';
 import { logProbabilities } from './classify.ts';
-import { checkVocabulary, encodeTexts } from './data.ts';
+import { encodeTexts } from './data.ts';
 import type { TextClassifier } from './model.ts';
 
 /** Options of `saliency` and `occlusion`. */
