@@ -37,6 +37,7 @@ interface FigureParts extends Complete<FigureOptions> {
   readonly description: string;
   readonly x: Plot.ScaleOptions;
   readonly y: Plot.ScaleOptions;
+  readonly color?: Plot.ScaleOptions | undefined;
   readonly marks: readonly Plot.Markish[];
   /** Names of the series, in the order of their colours. */
   readonly names: readonly string[];
@@ -68,7 +69,7 @@ function legendMarks(names: readonly string[]): Plot.Markish[] {
  * Plot builds its output with DOM calls. linkedom answers them in Node, in workers and in pages alike, so the same data
  * gives the same bytes everywhere.
  */
-export function figure({ title, width, height, description, x, y, marks, names }: FigureParts): string {
+export function figure({ title, width, height, description, x, y, color, marks, names }: FigureParts): string {
   // linkedom has the part of the DOM that Plot calls, under types of its own.
   const document = new DOMParser().parseFromString('<svg/>', 'image/svg+xml') as unknown as Document;
   const titleHeight = title === '' ? 0 : 30;
@@ -86,6 +87,7 @@ export function figure({ title, width, height, description, x, y, marks, names }
     style: { fontSize: '12px', color: light.text, background: 'none' },
     x: { tickSize: 0, labelArrow: 'none', labelAnchor: 'center', labelOffset: margin.bottom - 8, ...x },
     y: { grid: true, tickSize: 0, labelArrow: 'none', labelAnchor: 'center', labelOffset: margin.left - 14, ...y },
+    ...(color ? { color } : {}),
     marks: [
       ...marks,
       ...legendMarks(names),

@@ -1,5 +1,6 @@
 export type { FigureOptions } from './figure.ts';
 export { type GradientNormPlotOptions, type GradientNormSeries, gradientNormPlot } from './gradient-norm-plot.ts';
+export { type HeatmapOptions, heatmap, heatmapText } from './heatmap.ts';
 export { type LossCurveOptions, type LossPoint, type LossSeries, lossCurve } from './loss-curve.ts';
 export {
   type KernelProfile,

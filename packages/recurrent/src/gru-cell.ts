@@ -111,6 +111,21 @@ export class GRUCell extends Module implements SequenceCell<GRUState> {
   step(input: tf.Tensor, state: GRUState, options: CallOptions = {}): StepResult<GRUState> {
     checkStep('GRUCell.step', this, input, state);
     return tf.tidy(() => {
+      const { z, n } = this.gates(input, state, options);
+      const hidden = tf.add(tf.mul(tf.sub(1, z), n), tf.mul(z, state.hidden)); // [B, H]
+      return { output: tf.clone(hidden), state: { hidden } };
+    });
+  }
+
+  /**
+   * The gates of a step: r how much of the past the candidate n sees, z how much of it is kept in place of n.
+   *
+   * @returns each float32 [batch, hiddenSize]
+   * @throws ShapeError when input or state do not fit
+   */
+  gates(input: tf.Tensor, state: GRUState, options: CallOptions = {}): Record<(typeof gates)[number], tf.Tensor> {
+    checkStep('GRUCell.gates', this, input, state);
+    return tf.tidy(() => {
       const blocks = [2 * this.hiddenSize, this.hiddenSize]; // r and z, n
       const previous = this.recurrentDropout.call(state.hidden, options); // [B, H]
       const [inputGates, inputCandidate] = tf.split(tf.matMul(input, this.inputWeight), blocks, 1) as Pair;
@@ -128,9 +143,7 @@ export class GRUCell extends Module implements SequenceCell<GRUState> {
         plus(normalise(this.recurrentCandidateNorm, tf.matMul(hidden, candidateWeight)), recurrentCandidateBias);
       const recurrent = this.resetAfter ? tf.mul(r, fromState(previous)) : fromState(tf.mul(r, previous));
       const n = tf.tanh(tf.add(plus(normalise(this.inputCandidateNorm, inputCandidate), candidateBias), recurrent));
-
-      const hidden = tf.add(tf.mul(tf.sub(1, z), n), tf.mul(z, state.hidden)); // [B, H]
-      return { output: tf.clone(hidden), state: { hidden } };
+      return { r, z, n };
     });
   }
 

@@ -17,5 +17,6 @@ export { RNN, type RNNOptions } from './rnn.ts';
 export { type RNNActivation, RNNCell, type RNNCellOptions, type RNNState } from './rnn-cell.ts';
 export type { AnyCell, FusedOptions, SequenceCell } from './sequence-cell.ts';
 export type { LayerPair, RecurrentStack, StackCallOptions, StackOptions } from './stack.ts';
+export { type TracedCell, traceCell } from './trace.ts';
 export { type SequenceResult, type UnrollOptions, unroll } from './unroll.ts';
 export { VanillaRNNCell, type VanillaRNNCellOptions } from './vanilla-rnn-cell.ts';

@@ -122,6 +122,23 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
   step(input: tf.Tensor, state: LSTMState, options: CallOptions = {}): StepResult<LSTMState> {
     checkStep('LSTMCell.step', this, input, state);
     return tf.tidy(() => {
+      const { i, f, g, o } = this.gates(input, state, options);
+      const cell = tf.add(tf.mul(f, state.cell), tf.mul(i, g));
+      const exposed = tf.mul(o, tf.tanh(this.cellNorm?.call(cell) ?? cell)); // [B, H]
+      const hidden = this.projection ? tf.matMul(exposed, this.projection) : exposed; // [B, P]
+      return { output: tf.clone(hidden), state: { hidden, cell } };
+    });
+  }
+
+  /**
+   * The gates of a step: i how much is written, f how much is kept, o how much is shown, and g what would be written.
+   *
+   * @returns each float32 [batch, hiddenSize]
+   * @throws ShapeError when input or state do not fit
+   */
+  gates(input: tf.Tensor, state: LSTMState, options: CallOptions = {}): Record<(typeof gates)[number], tf.Tensor> {
+    checkStep('LSTMCell.gates', this, input, state);
+    return tf.tidy(() => {
       const previous = this.recurrentDropout.call(state.hidden, options); // [B, P]
       const fromInput = tf.matMul(input, this.inputWeight); // [B, 4H]
       const fromState = tf.matMul(previous, this.recurrentWeight); // [B, 4H]
@@ -130,10 +147,7 @@ export class LSTMCell extends Module implements SequenceCell<LSTMState> {
         this.recurrentNorm?.call(fromState) ?? fromState,
       );
       const [i, f, g, o] = tf.split(this.bias ? tf.add(sum, this.bias) : sum, 4, 1) as Gates; // each [B, H]
-      const cell = tf.add(tf.mul(tf.sigmoid(f), state.cell), tf.mul(tf.sigmoid(i), tf.tanh(g)));
-      const exposed = tf.mul(tf.sigmoid(o), tf.tanh(this.cellNorm?.call(cell) ?? cell)); // [B, H]
-      const hidden = this.projection ? tf.matMul(exposed, this.projection) : exposed; // [B, P]
-      return { output: tf.clone(hidden), state: { hidden, cell } };
+      return { i: tf.sigmoid(i), f: tf.sigmoid(f), g: tf.tanh(g), o: tf.sigmoid(o) };
     });
   }
 
