@@ -5,6 +5,7 @@ import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
 import { charRnn } from './char-rnn.ts';
 import { conv } from './conv.ts';
+import { course } from './course.ts';
 import { forecasting } from './forecasting.ts';
 import { generate } from './generate.ts';
 import { gpt } from './gpt.ts';
@@ -20,6 +21,7 @@ const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
   conv,
   forecasting,
+  course,
   'gradients-through-time': gradientsThroughTime,
   gpt,
   shakespeare,

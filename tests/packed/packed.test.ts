@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,6 +29,11 @@ const examplesIn = (name: string, markdown: string): Example[] =>
 const examples: Example[] = [
   ...packages.flatMap(({ folder: home, readme }) => examplesIn(basename(home), readme)),
   ...examplesIn('root', readFileSync(join(root, 'README.md'), 'utf8')),
+  ...readdirSync(join(root, 'docs/course'))
+    .filter(name => name.endsWith('.md'))
+    .flatMap(name =>
+      examplesIn(`course-${basename(name, '.md')}`, readFileSync(join(root, 'docs/course', name), 'utf8')),
+    ),
 ];
 
 beforeAll(() => {
@@ -92,11 +106,11 @@ describe('in an empty project outside the workspace', () => {
     run('node', ['entries.js'], project);
   });
 
-  it('type-checks the code of every README', () => {
+  it('type-checks the code of every README and of the course', () => {
     run(tool('tsc'), ['-p', project], project);
   });
 
-  it.each(examples)('runs the README code $name', ({ name }) => {
+  it.each(examples)('runs the example $name', ({ name }) => {
     run('node', [join('out', `${name}.js`)], project);
   });
 

@@ -98,18 +98,19 @@ export function heatmap({ title = '', xLabel, yLabel, width = 720, height, ...ta
   const diverges = low < 0 && high > 0;
   const extent = Math.max(-low, high);
   // Names that would cover each other are left out.
-  const every = (names: readonly string[], room: number): string[] => {
-    const step = Math.ceil((names.length * 14) / room);
+  const every = (names: readonly string[], room: number, needed: number): string[] => {
+    const step = Math.ceil((names.length * needed) / room);
     return names.filter((_, i) => i % step === 0);
   };
   const tall = height ?? Math.max(150, Math.min(720, 110 + 22 * rows.length));
-  const named = Math.max(...columns.map(name => [...name].length)) > 3;
+  const longest = Math.max(...columns.map(name => [...name].length));
+  const named = longest > 3;
   return figure({
     ...{ title, width, height: tall, names: [] },
     description: `${rows.length} rows, ${columns.length} columns, values from ${low.toPrecision(3)} to ${high.toPrecision(3)}.`,
     x: {
       ...{ type: 'band', domain: columnNames, label: xLabel ?? null, padding: 0 },
-      ...{ ticks: every(columnNames, width - 110), tickRotate: named ? -40 : 0 },
+      ...{ ticks: every(columnNames, width - 110, named ? 14 : 10 + 7 * longest), tickRotate: named ? -40 : 0 },
     },
     y: {
       type: 'band',
@@ -117,7 +118,7 @@ export function heatmap({ title = '', xLabel, yLabel, width = 720, height, ...ta
       label: yLabel ?? null,
       padding: 0,
       grid: false,
-      ticks: every(rowNames, tall - 100),
+      ticks: every(rowNames, tall - 100, 14),
     },
     color: diverges
       ? { type: 'linear', scheme: 'PuOr', domain: [-extent, extent], clamp: true }
