@@ -1,6 +1,10 @@
 import { basename, dirname, resolve } from 'node:path';
 import { ArgumentError, Rng } from '@ostinato/core';
-import { LanguageModel, type LanguageModelConfig } from '@ostinato/tasks/language-modeling';
+import {
+  type CreateLanguageModelOptions,
+  createLanguageModel,
+  type LanguageModelConfig,
+} from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { CharacterTokenizer, type Tokenizer, WordTokenizer } from '@ostinato/tokenizers';
 import { bundled } from './bundled.ts';
@@ -62,7 +66,7 @@ export async function freshSession(task: Task, options: TrainOptions): Promise<P
   if (options.data === undefined && task !== 'music') throw badInput('--data', 'a text file is needed', 'none');
   const path = resolve(options.data ?? bundled.tunes);
   const folder = options.out === undefined ? freshFolder(task) : emptyFolder(options.out);
-  if (options.bptt !== undefined && options.bptt > options.length && options.batches === 'windows') {
+  if (options.bptt !== undefined && options.bptt > options.length && options.batches !== 'streams') {
     throw badInput(
       '--bptt',
       'gradients cannot flow further than a window that starts from a zero state',
@@ -70,7 +74,8 @@ export async function freshSession(task: Task, options: TrainOptions): Promise<P
       'Use a greater --length, or --batches streams.',
     );
   }
-  if (options.tied && options.embedding !== options.hidden) {
+  if (options.architecture === 'gpt') checkTransformer(options);
+  else if (options.tied && options.embedding !== options.hidden) {
     throw badInput('--tied', '--embedding must equal --hidden', `${options.embedding} and ${options.hidden}`);
   }
   const text = await readInput('--data', path);
@@ -95,24 +100,38 @@ export async function freshSession(task: Task, options: TrainOptions): Promise<P
   const config = configOf(options, tokenizer.vocabularySize);
   return {
     async open() {
-      const model = new LanguageModel({ ...config, rng: new Rng(options.seed).split('model') });
+      const model = createLanguageModel({ ...config, rng: new Rng(options.seed).split('model') } as CreateLanguageModelOptions);
       return { model, tokenizer, corpus, record, folder, checkpoint: null };
     },
   };
 }
 
+/** Throws where options of a recurrent network are given to a transformer. */
+function checkTransformer({ batches, bptt, length, hidden, heads }: TrainOptions): void {
+  if (batches === 'streams') throw badInput('--batches', 'gpt carries no state: windows or blocks', 'streams');
+  if (bptt !== undefined && bptt !== length) throw badInput('--bptt', 'gpt reads whole windows', String(bptt));
+  if (length < 2) throw badInput('--length', 'the context of gpt must have at least 2 tokens', String(length));
+  if (hidden % heads !== 0) throw badInput('--heads', '--hidden must be divisible by it', `${hidden} and ${heads}`);
+}
+
 function trainingOf(options: TrainOptions): RunRecord['training'] {
   const { steps, batch, length, batches, bptt = length, learningRate, schedule, clipNorm, seed } = options;
-  return { steps, batchSize: batch, windowLength: length, batches, bptt, learningRate, schedule, clipNorm, seed };
+  const { finalRate, warmup, beta2, weightDecay } = options;
+  return {
+    ...{ steps, batchSize: batch, windowLength: length, batches, bptt, learningRate, schedule, clipNorm, seed },
+    ...{ finalRate, warmup, beta2, weightDecay },
+  };
 }
 
 function configOf(options: TrainOptions, vocabularySize: number): LanguageModelConfig {
-  const { embedding, hidden, cell, layers, dropout, tied } = options;
-  return { vocabularySize, embeddingSize: embedding, hiddenSize: hidden, cell, numLayers: layers, dropout, tied };
+  const { architecture, embedding, hidden, layers, heads, length, dropout, tied } = options;
+  const shared = { vocabularySize, hiddenSize: hidden, numLayers: layers, dropout, tied };
+  if (architecture !== 'gpt') return { architecture, embeddingSize: embedding, ...shared };
+  return { architecture, contextLength: length, numHeads: heads, ...shared };
 }
 
 /** Options that may be given anew when a run goes on. */
-const renewable = ['resume', 'steps', 'json', 'engine', 'verbose', 'logEvery', 'checkpointEvery', 'sampleEvery'];
+const renewable = ['resume', 'preset', 'steps', 'json', 'engine', 'verbose', 'logEvery', 'checkpointEvery', 'sampleEvery'];
 
 /** Prepares to go on with a run. Options in `given` that the checkpoint decides must agree with it. */
 export async function resumedSession(
@@ -167,11 +186,12 @@ function checkAgreement(
   config: LanguageModelConfig,
 ): void {
   const { windowLength, batchSize, ...training } = record.training;
-  const { embeddingSize, hiddenSize, numLayers, ...shape } = config;
+  const { hiddenSize, numLayers, ...shape } = config;
   const { validation, level } = record;
   const renamed = {
     hidden: hiddenSize,
-    embedding: embeddingSize,
+    embedding: 'embeddingSize' in config ? config.embeddingSize : undefined,
+    heads: 'numHeads' in config ? config.numHeads : undefined,
     layers: numLayers,
     batch: batchSize,
     length: windowLength,

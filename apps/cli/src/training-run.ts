@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NonFiniteError, Rng } from '@ostinato/core';
-import { describeLanguageModel, type LanguageModel, trainLanguageModel } from '@ostinato/tasks/language-modeling';
+import { type AnyLanguageModel, describeLanguageModel, trainLanguageModel } from '@ostinato/tasks/language-modeling';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import type { Checkpoint, Json, NonFinite, StepEvent } from '@ostinato/training';
 import { saveCheckpoint } from '@ostinato/training/node';
@@ -15,7 +15,7 @@ import { sampleTexts } from './sample.ts';
 
 /** A run that is about to begin, or to go on. */
 export interface Session {
-  readonly model: LanguageModel;
+  readonly model: AnyLanguageModel;
   readonly tokenizer: Tokenizer;
   readonly corpus: Corpus;
   readonly record: RunRecord;

@@ -38,7 +38,7 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ['an unknown option', ['train', 'music', '--speed', '3'], /unknown option '--speed'/],
     ['a number that is none', ['train', 'music', '--steps', 'many'], /--steps.*must be an integer/],
     ['a number out of range', ['train', 'music', '--dropout', '1'], /--dropout.*must be a number at least 0, below 1/],
-    ['an unknown cell', ['train', 'music', '--cell', 'elman'], /--cell.*lstm, gru, rnn/],
+    ['an unknown network', ['train', 'music', '--architecture', 'elman'], /--architecture.*lstm, gru, rnn, gpt/],
     ['an unknown engine', ['bench', '--engine', 'metal'], /--engine.*cuda, webgpu, cpu/],
     [
       'a tied output of other sizes',

@@ -48,7 +48,7 @@ describe('train music', () => {
   it.each([
     ['windows', []],
     ['windows in parts', ['--bptt', '5', '--dropout', '0.2']],
-    ['streams', ['--batches', 'streams', '--bptt', '24', '--cell', 'gru']],
+    ['streams', ['--batches', 'streams', '--bptt', '24', '--architecture', 'gru']],
   ])('killed by SIGKILL, goes on to the bit: %s', async (name, extra) => {
     const [whole, cut] = [`whole ${name}`, `cut ${name}`];
     const args = ['train', 'music', ...tiny, ...extra, '--steps', '60', '--json'];

@@ -1,10 +1,13 @@
 import { parameters, Rng } from '@ostinato/core';
 import {
-  cellNames,
+  type AnyLanguageModel,
+  architectures,
+  type CreateLanguageModelOptions,
+  createLanguageModel,
   decodeLanguageModel,
   describeLanguageModel,
   evaluate,
-  LanguageModel,
+  type LanguageModelConfig,
   type TrainLanguageModelOptions,
   trainLanguageModel,
 } from '@ostinato/tasks/language-modeling';
@@ -16,30 +19,30 @@ import { describe, expect, it } from 'vitest';
 const text = 'the cat sat on the mat. '.repeat(40);
 const tokenizer = CharacterTokenizer.train(text);
 const tokens = tokenizer.encode(text);
-const build = (options: object = {}): LanguageModel =>
-  new LanguageModel({
+const build = (options: Partial<LanguageModelConfig> = {}): AnyLanguageModel =>
+  createLanguageModel({
     vocabularySize: tokenizer.vocabularySize,
-    embeddingSize: 8,
+    ...(options.architecture === 'gpt' ? { contextLength: 16, numLayers: 1, numHeads: 2 } : { embeddingSize: 8 }),
     hiddenSize: 24,
     rng: new Rng(1),
     ...options,
-  });
+  } as CreateLanguageModelOptions);
 
-async function run(options: Partial<TrainLanguageModelOptions> & { model: LanguageModel }): Promise<FitEvent[]> {
+async function run(options: Partial<TrainLanguageModelOptions> & { model: AnyLanguageModel }): Promise<FitEvent[]> {
   const events: FitEvent[] = [];
   const defaults = { tokens, steps: 10, batchSize: 4, windowLength: 16, seed: 5 };
   for await (const event of trainLanguageModel({ ...defaults, ...options })) events.push(event);
   return events;
 }
 
-const values = (model: LanguageModel): number[][] =>
+const values = (model: AnyLanguageModel): number[][] =>
   [...parameters(model).values()].map(variable => Array.from(variable.dataSync()));
 
 describe('trainLanguageModel', () => {
-  it.each(cellNames)('%s learns a sentence by heart', async cell => {
-    const model = build({ cell });
+  it.each(architectures)('%s learns a sentence by heart', async architecture => {
+    const model = build({ architecture });
     const before = tf.memory().numTensors;
-    const learningRate = cell === 'rnn' ? 5e-3 : 1e-2;
+    const learningRate = architecture === 'rnn' ? 5e-3 : 1e-2;
     const events = await run({
       model,
       steps: 150,
@@ -61,10 +64,12 @@ describe('trainLanguageModel', () => {
     ['streams', { batches: 'streams' }],
     ['streams in parts', { batches: 'streams', bptt: 6 }],
     ['streams with gradients through earlier windows', { batches: 'streams', bptt: 40 }],
-  ])('goes on from a checkpoint, to the bit: %s', async (_, options) => {
+    ['blocks, with a GPT and decay', { batches: 'blocks', warmup: 5, weightDecay: 0.1, beta2: 0.99, finalRate: 0.1 }],
+  ])('goes on from a checkpoint, to the bit: %s', async (name, options) => {
+    const architecture = name.includes('GPT') ? 'gpt' : 'lstm';
     const documentStarts = Int32Array.of(0, 100, 333);
     const shared = { ...options, documentStarts, schedule: 'cosine' as const };
-    const [whole, cut] = [build({ dropout: 0.2 }), build({ dropout: 0.2 })];
+    const [whole, cut] = [build({ architecture, dropout: 0.2 }), build({ architecture, dropout: 0.2 })];
     await run({ model: whole, steps: 40, ...shared });
 
     const saved: Checkpoint[] = [];
@@ -125,6 +130,15 @@ describe('trainLanguageModel', () => {
     // A letter costs ln 3 = 1.10 nats when unknown: 0.18 a character for the first of each pair, as much again for the second.
     expect(await learn({ batches: 'streams', bptt: 12 })).toBeLessThan(0.27);
     expect(await learn({ batches: 'windows' })).toBeGreaterThan(0.3);
+  });
+
+  it('refuses what a model without a state cannot do', async () => {
+    const model = build({ architecture: 'gpt' });
+    await expect(run({ model, batches: 'streams' })).rejects.toThrow(/without a state to carry .* got 'streams', 16/);
+    await expect(run({ model, bptt: 4 })).rejects.toThrow(/gradients through all of them/);
+    await expect(run({ model, windowLength: 17 })).rejects.toThrow(/within the contextLength of the model, must be .* ≤ 16/);
+    await expect(run({ model, steps: 10, warmup: 10 })).rejects.toThrow(/warmup must be/);
+    model.dispose();
   });
 
   it('refuses a text shorter than a window', async () => {

@@ -26,10 +26,11 @@ interface StartOptions extends CommonOptions {
 
 /** A network that is small enough to learn the form of a tune in two minutes on two cores. */
 const recipe = {
-  cell: 'lstm',
+  architecture: 'lstm',
   hidden: 256,
   embedding: 64,
   layers: 1,
+  heads: 4,
   dropout: 0.4,
   tied: false,
   batch: 16,
@@ -37,6 +38,10 @@ const recipe = {
   batches: 'windows',
   learningRate: 5e-3,
   schedule: 'cosine',
+  finalRate: 0.05,
+  warmup: 0,
+  beta2: 0.999,
+  weightDecay: 0,
   clipNorm: 1,
   validation: 0.1,
   level: 'character',

@@ -93,7 +93,7 @@ export function describe(output: Output, { model, corpus, record, folder, checkp
     `        ${count(training.length)} tokens to train on, ${count(validation.length)} held out, vocabulary ${model.config.vocabularySize}`,
   );
   if (unknownShare !== undefined) output.line(`        ${percent(unknownShare)} of the tokens are unknown`);
-  output.line(`model   ${model.config.cell}\n${String(table).replaceAll(/^/gm, '        ')}`);
+  output.line(`model   ${model.config.architecture}\n${String(table).replaceAll(/^/gm, '        ')}`);
   output.line(`run     ${folder.path}${checkpoint ? `, which goes on after step ${checkpoint.step}` : ''}\n`);
 }
 

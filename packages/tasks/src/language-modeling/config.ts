@@ -1,23 +1,37 @@
-import { type Complete, checkChoice, checkNumber, type Module, type Rng, type State } from '@ostinato/core';
+import {
+  ArgumentError,
+  type Complete,
+  checkChoice,
+  checkNumber,
+  type Module,
+  type Rng,
+  type State,
+} from '@ostinato/core';
 import { GRU, LSTM, RNN } from '@ostinato/recurrent';
 import type * as tf from '@tensorflow/tfjs-core';
 
-/** The cells a language model can be configured with. */
+/** The networks that a language model can be configured with: recurrent ones, and a causal transformer. */
+export const architectures = ['lstm', 'gru', 'rnn', 'gpt'] as const;
+
+/** Name of a network: see `architectures`. */
+export type Architecture = (typeof architectures)[number];
+
+/** The recurrent ones among `architectures`. */
 export const cellNames = ['lstm', 'gru', 'rnn'] as const;
 
-/** Name of a cell: see `cellNames`. */
+/** Name of a recurrent network: see `cellNames`. */
 export type CellName = (typeof cellNames)[number];
 
-/** Everything that determines the shape of a language model: plain JSON, saved in every checkpoint. */
-export interface LanguageModelConfig {
+/** Everything that determines the shape of a recurrent language model: plain JSON, saved in every checkpoint. */
+export interface RecurrentLanguageModelConfig {
   /** V, number of tokens. */
   readonly vocabularySize: number;
+  /** Default 'lstm'. */
+  readonly architecture?: CellName | undefined;
   /** E, width of a token's vector. Default 256. */
   readonly embeddingSize?: number | undefined;
   /** H, width of the hidden state. Default 1024. */
   readonly hiddenSize?: number | undefined;
-  /** Default 'lstm'. */
-  readonly cell?: CellName | undefined;
   /** Recurrent layers on top of each other. Default 1. */
   readonly numLayers?: number | undefined;
   /** Rate of dropout between the layers and before the output. Default 0. */
@@ -25,6 +39,33 @@ export interface LanguageModelConfig {
   /** Whether the output layer shares the embedding's table; needs embeddingSize = hiddenSize. Default false. */
   readonly tied?: boolean | undefined;
 }
+
+/**
+ * Everything that determines the shape of a GPT: plain JSON, saved in every checkpoint. The defaults are nanoGPT's configuration for a
+ * CPU.
+ */
+export interface TransformerLanguageModelConfig {
+  readonly architecture: 'gpt';
+  /** V, number of tokens. */
+  readonly vocabularySize: number;
+  /** Most tokens that are read together. nanoGPT: `block_size`. Default 64. */
+  readonly contextLength?: number | undefined;
+  /** D. nanoGPT: `n_embd`. Default 128. */
+  readonly hiddenSize?: number | undefined;
+  /** nanoGPT: `n_layer`. Default 4. */
+  readonly numLayers?: number | undefined;
+  /** nanoGPT: `n_head`. Default 4. */
+  readonly numHeads?: number | undefined;
+  /** Rate of every dropout. Default 0. */
+  readonly dropout?: number | undefined;
+  /** Whether projections have biases. Default false. */
+  readonly bias?: boolean | undefined;
+  /** Whether the output layer shares the embedding's table. Default true. */
+  readonly tied?: boolean | undefined;
+}
+
+/** Everything that determines the shape of a language model. */
+export type LanguageModelConfig = RecurrentLanguageModelConfig | TransformerLanguageModelConfig;
 
 /** A recurrent layer that a language model can be built on: `LSTM`, `GRU`, `RNN`, or one of your own. */
 export interface RecurrentLayer extends Module {
@@ -59,28 +100,52 @@ const layers: Readonly<Record<CellName, (options: LayerOptions) => RecurrentLaye
   rnn: options => new RNN(options),
 };
 
+const where = 'LanguageModel';
+
 /** The configuration with every default filled in. Throws ArgumentError when a value lies outside what is allowed. */
-export function completeConfig({
+export function completeRecurrentConfig({
   vocabularySize,
+  architecture = 'lstm',
   embeddingSize = 256,
   hiddenSize = 1024,
-  cell = 'lstm',
   numLayers = 1,
   dropout = 0,
   tied = false,
-}: LanguageModelConfig): Complete<LanguageModelConfig> {
-  const where = 'LanguageModel';
-  checkNumber(where, 'vocabularySize', vocabularySize, { integer: true, min: 1 });
-  checkNumber(where, 'embeddingSize', embeddingSize, { integer: true, min: 1 });
-  checkNumber(where, 'hiddenSize', hiddenSize, { integer: true, min: 1 });
-  checkChoice(where, 'cell', cell, cellNames);
-  checkNumber(where, 'numLayers', numLayers, { integer: true, min: 1 });
+}: RecurrentLanguageModelConfig): Complete<RecurrentLanguageModelConfig> {
+  checkSizes({ vocabularySize, embeddingSize, hiddenSize, numLayers });
+  checkChoice(where, 'architecture', architecture, cellNames);
   checkNumber(where, 'dropout', dropout, { min: 0, below: 1 });
-  return { vocabularySize, embeddingSize, hiddenSize, cell, numLayers, dropout, tied };
+  return { vocabularySize, architecture, embeddingSize, hiddenSize, numLayers, dropout, tied };
+}
+
+/** The configuration with every default filled in. Throws ArgumentError when a value lies outside what is allowed. */
+export function completeTransformerConfig({
+  vocabularySize,
+  contextLength = 64,
+  hiddenSize = 128,
+  numLayers = 4,
+  numHeads = 4,
+  dropout = 0,
+  bias = false,
+  tied = true,
+}: TransformerLanguageModelConfig): Complete<TransformerLanguageModelConfig> {
+  checkSizes({ vocabularySize, contextLength, hiddenSize, numLayers, numHeads });
+  checkNumber(where, 'contextLength', contextLength, { min: 2 });
+  checkNumber(where, 'dropout', dropout, { min: 0, below: 1 });
+  if (hiddenSize % numHeads !== 0) {
+    const got = `${hiddenSize} and ${numHeads}`;
+    throw new ArgumentError({ where, rule: 'hiddenSize must be divisible by numHeads', got });
+  }
+  const sizes = { vocabularySize, contextLength, hiddenSize, numLayers, numHeads };
+  return { architecture: 'gpt', ...sizes, dropout, bias, tied };
+}
+
+function checkSizes(sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes)) checkNumber(where, name, size, { integer: true, min: 1 });
 }
 
 /** The recurrent layer that a configuration names. */
-export function recurrentLayer(config: Complete<LanguageModelConfig>, rng: Rng): RecurrentLayer {
-  const { cell, embeddingSize, hiddenSize, numLayers, dropout } = config;
-  return layers[cell]({ inputSize: embeddingSize, hiddenSize, numLayers, dropout, rng });
+export function recurrentLayer(config: Complete<RecurrentLanguageModelConfig>, rng: Rng): RecurrentLayer {
+  const { architecture, embeddingSize, hiddenSize, numLayers, dropout } = config;
+  return layers[architecture]({ inputSize: embeddingSize, hiddenSize, numLayers, dropout, rng });
 }

@@ -2,11 +2,11 @@ import { ArgumentError, checkNumber, disposeState, type Rng, type State } from '
 import { type GeneratedToken, generateBatch, type SamplingOptions } from '@ostinato/decoding';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LanguageModel } from './model.ts';
+import type { AnyLanguageModel } from './transformer.ts';
 
 /** Options of `generateText`. */
 export interface GenerateTextOptions extends SamplingOptions {
-  readonly model: LanguageModel;
+  readonly model: AnyLanguageModel;
   readonly tokenizer: Tokenizer;
   /** Texts to go on with, each of at least one token. They are read together. */
   readonly prompts: readonly string[];

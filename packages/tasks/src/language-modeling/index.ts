@@ -1,6 +1,16 @@
-export { type CellName, cellNames, type LanguageModelConfig, type RecurrentLayer } from './config.ts';
+export {
+  type Architecture,
+  architectures,
+  type CellName,
+  cellNames,
+  type LanguageModelConfig,
+  type RecurrentLanguageModelConfig,
+  type RecurrentLayer,
+  type TransformerLanguageModelConfig,
+} from './config.ts';
 export { type CharacterEvaluation, type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type GenerateTextOptions, generateText, type TextPiece } from './generate.ts';
+export { KneserNey, type KneserNeyOptions } from './kneser-ney.ts';
 export {
   type HiddenResult,
   LanguageModel,
@@ -22,3 +32,10 @@ export {
   type TrainLanguageModelOptions,
   trainLanguageModel,
 } from './train.ts';
+export {
+  type AnyLanguageModel,
+  type CreateLanguageModelOptions,
+  createLanguageModel,
+  TransformerLanguageModel,
+  type TransformerLanguageModelOptions,
+} from './transformer.ts';

@@ -11,13 +11,19 @@ import {
   type State,
 } from '@ostinato/core';
 import { Embedding, TiedOutput } from '@ostinato/embeddings';
-import * as tf from '@tensorflow/tfjs-core';
-import { completeConfig, type LanguageModelConfig, type RecurrentLayer, recurrentLayer } from './config.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import {
+  completeRecurrentConfig,
+  type RecurrentLanguageModelConfig,
+  type RecurrentLayer,
+  recurrentLayer,
+} from './config.ts';
+import { tidyState } from './tidy.ts';
 
 /** Options of `LanguageModel`: its configuration, and what is no plain data. */
-export interface LanguageModelOptions extends LanguageModelConfig {
+export interface LanguageModelOptions extends RecurrentLanguageModelConfig {
   /**
-   * A layer of your own in place of the configured cell; its outputSize takes the place of hiddenSize. The configuration does not
+   * A layer of your own in place of the configured one; its outputSize takes the place of hiddenSize. The configuration does not
    * describe it, so files of the model need it again: `decodeLanguageModel(bytes, { recurrent })`.
    */
   readonly recurrent?: RecurrentLayer | undefined;
@@ -54,7 +60,9 @@ export interface HiddenResult {
  * arXiv:1409.2329. Dropout is theirs, not on the recurrence, but that they drop x too and this does not.
  */
 export class LanguageModel extends Module {
-  readonly config: Complete<LanguageModelConfig>;
+  readonly config: Complete<RecurrentLanguageModelConfig>;
+  /** How many tokens it can look back: what it carries has no end. */
+  readonly contextLength: number = Infinity;
   /** Whether `recurrent` was given, so that `config` does not say what it computes. */
   readonly ownRecurrent: boolean;
   readonly embedding: Embedding;
@@ -65,7 +73,7 @@ export class LanguageModel extends Module {
   /** @throws ArgumentError when a size is not a positive integer, or tied sizes differ */
   constructor({ recurrent, rng = new Rng(0), ...config }: LanguageModelOptions) {
     super();
-    this.config = completeConfig(recurrent ? { ...config, hiddenSize: recurrent.outputSize } : config);
+    this.config = completeRecurrentConfig(recurrent ? { ...config, hiddenSize: recurrent.outputSize } : config);
     const { vocabularySize, embeddingSize, dropout, tied } = this.config;
     this.ownRecurrent = recurrent !== undefined;
     this.#checkWidths(recurrent);
@@ -155,9 +163,4 @@ export class LanguageModel extends Module {
       return { logits: this.project(result.output), state: result.state };
     });
   }
-}
-
-/** `tf.tidy` for results with a state in them, whose type it does not know. */
-function tidyState<Result>(body: () => Result): Result {
-  return tf.tidy(body as unknown as () => tf.TensorContainer) as unknown as Result;
 }

@@ -1,9 +1,9 @@
-import { FormatError, parameters, Rng } from '@ostinato/core';
+import { FormatError, parameters } from '@ostinato/core';
 import { type Tokenizer, tokenizerFromJson } from '@ostinato/tokenizers';
 import { type Checkpoint, decodeCheckpoint, type Json } from '@ostinato/training';
 import { assignParameters, parametersToBytes, readSafetensors, type SafeTensor } from '@ostinato/weights';
 import type { LanguageModelConfig, RecurrentLayer } from './config.ts';
-import { LanguageModel } from './model.ts';
+import { type AnyLanguageModel, createLanguageModel, savedOptions } from './transformer.ts';
 
 /** What is saved beside the parameters: everything that is needed to build the model and to read and write text with it. */
 export interface LanguageModelDescription {
@@ -18,7 +18,7 @@ export interface LanguageModelDescription {
 
 /** A language model with the tokenizer of its texts. */
 export interface LoadedLanguageModel {
-  readonly model: LanguageModel;
+  readonly model: AnyLanguageModel;
   readonly tokenizer: Tokenizer;
   readonly details: Json;
   /** The state of the training, when the file is that of a run; `trainLanguageModel({ resume })` takes it. */
@@ -27,7 +27,7 @@ export interface LoadedLanguageModel {
 
 /** What `encodeLanguageModel` writes. */
 export interface EncodeLanguageModelOptions {
-  readonly model: LanguageModel;
+  readonly model: AnyLanguageModel;
   readonly tokenizer: Tokenizer;
   /** Default null. */
   readonly details?: Json | undefined;
@@ -100,7 +100,7 @@ function build(
   description: Json,
   tensors: ReadonlyMap<string, SafeTensor>,
   recurrent: RecurrentLayer | undefined,
-): { model: LanguageModel; tokenizer: Tokenizer; details: Json } {
+): { model: AnyLanguageModel; tokenizer: Tokenizer; details: Json } {
   const content = (description ?? {}) as Partial<LanguageModelDescription>;
   const { model: config, ownRecurrent = false, tokenizer: saved, details = null } = content;
   if (typeof config !== 'object' || config === null || saved === undefined) {
@@ -115,7 +115,7 @@ function build(
       String(tokenizer.vocabularySize),
     );
   }
-  const model = new LanguageModel({ ...config, recurrent, rng: new Rng(0) });
+  const model = createLanguageModel(savedOptions(config, recurrent));
   try {
     assignParameters(parameters(model), tensors);
   } catch (error) {

@@ -2,45 +2,42 @@ import {
   ArgumentError,
   checkChoice,
   checkNumber,
-  mapState,
   parameters,
-  type State,
-  stopGradient,
 } from '@ostinato/core';
-import { ContiguousStreams, RandomWindows, type WindowBatch } from '@ostinato/data';
+import { ContiguousStreams, RandomWindows, SequentialWindows, type WindowBatch } from '@ostinato/data';
 import {
-  adam,
+  adamw,
   type Checkpoint,
   chain,
   clipByGlobalNorm,
+  constant,
   cosine,
-  crossEntropy,
   type FitEvent,
   fit,
   type GradientTransform,
   type Json,
   Optimizer,
   type StepContext,
-  type StepLoss,
-  windowLoss,
+  warmup,
 } from '@ostinato/training';
-import * as tf from '@tensorflow/tfjs-core';
 import { evaluate } from './evaluate.ts';
-import type { LanguageModel } from './model.ts';
 import type { LanguageModelDescription } from './saved.ts';
+import type { AnyLanguageModel } from './transformer.ts';
+import { type Carry, chunkedLoss, overlappingLoss } from './window-loss.ts';
 
 /** How a language model is trained: plain JSON. */
 export interface LanguageModelTrainingOptions {
   readonly steps: number;
   /** Rows B. Default 32. */
   readonly batchSize?: number | undefined;
-  /** Tokens T that a step reads in every row. Default 100. */
+  /** Tokens T that a step reads in every row. Default 100, of a GPT its contextLength. */
   readonly windowLength?: number | undefined;
   /**
-   * `windows`: from anywhere in the text, each from a zero state. `streams`: the text as B streams, read one window after
-   * another, with the state carried over and set to zero where a document begins. Default 'windows'.
+   * `windows`: from anywhere in the text, each from a zero state. `blocks`: likewise, but every block of windowLength tokens once an
+   * epoch, shuffled. `streams`: the text as B streams, read one window after another, with the state carried over and set to zero where
+   * a document begins; not for a GPT. Default 'windows'.
    */
-  readonly batches?: 'windows' | 'streams' | undefined;
+  readonly batches?: 'windows' | 'blocks' | 'streams' | undefined;
   /**
    * How many tokens gradients flow back (k2 of truncated back-propagation; k1 is `windowLength`). More than `windowLength`
    * needs streams. Default `windowLength`.
@@ -48,8 +45,16 @@ export interface LanguageModelTrainingOptions {
   readonly bptt?: number | undefined;
   /** Of Adam. Default 5e-3. */
   readonly learningRate?: number | undefined;
-  /** `cosine` falls to a twentieth of `learningRate` at the last step. Default 'constant'. */
+  /** `cosine` falls to `finalRate` · `learningRate` at the last step. Default 'constant'. */
   readonly schedule?: 'constant' | 'cosine' | undefined;
+  /** Default 1/20. */
+  readonly finalRate?: number | undefined;
+  /** Steps in which the learning rate rises to its full height, before its schedule begins. Default 0. */
+  readonly warmup?: number | undefined;
+  /** Of Adam. Default 0.999. */
+  readonly beta2?: number | undefined;
+  /** Decay of matrices, decoupled: λ of AdamW. Default 0. */
+  readonly weightDecay?: number | undefined;
   /** Largest global norm of the gradient; 0 does not clip. Default 1. */
   readonly clipNorm?: number | undefined;
   /** Of windows and dropout. Default 0. */
@@ -58,7 +63,7 @@ export interface LanguageModelTrainingOptions {
 
 /** Options of `trainLanguageModel`. */
 export interface TrainLanguageModelOptions extends LanguageModelTrainingOptions {
-  readonly model: LanguageModel;
+  readonly model: AnyLanguageModel;
   /** Token ids of the training text. */
   readonly tokens: Int32Array;
   /** Where each document begins in `tokens`; only streams look at it. Default: the text is one document. */
@@ -77,16 +82,11 @@ export interface TrainLanguageModelOptions extends LanguageModelTrainingOptions 
   readonly resume?: Checkpoint | null | undefined;
   /** Stops the run between two steps, after a last checkpoint. */
   readonly signal?: AbortSignal | undefined;
-  /** In place of clipping and Adam. */
+  /** In place of clipping, Adam and its schedule. */
   readonly transform?: GradientTransform | undefined;
 }
 
 const where = 'trainLanguageModel';
-
-/** What a step of streams hands to the next: the state, and the tokens that gradients may still flow through. */
-interface Carry {
-  readonly [name: string]: State;
-}
 
 /**
  * Trains a language model, step by step, as its caller asks for events: see `fit` of `@ostinato/training`. Validation events
@@ -99,15 +99,21 @@ interface Carry {
  */
 export async function* trainLanguageModel(options: TrainLanguageModelOptions): AsyncGenerator<FitEvent, void> {
   const { model, tokens, documentStarts, validation, validateEvery = 100, checkpoint, resume, signal } = options;
-  const { steps, batchSize = 32, windowLength = 100, batches = 'windows', bptt = windowLength, seed = 0 } = options;
+  const { steps, batchSize = 32, batches = 'windows', seed = 0 } = options;
+  const windowLength = windowLengthOf(options);
+  const { bptt = windowLength } = options;
   checkOptions(options);
+  const sizes = { tokens, batchSize, windowLength };
   const source =
     batches === 'windows'
-      ? new RandomWindows({ tokens, batchSize, windowLength, seed })
-      : new ContiguousStreams({ tokens, batchSize, windowLength, ...(documentStarts ? { documentStarts } : {}) });
-  const optimizer = new Optimizer(options.transform ?? defaultTransform(options), parameters(model));
+      ? new RandomWindows({ ...sizes, seed })
+      : batches === 'blocks'
+        ? new SequentialWindows({ ...sizes, seed, dropLast: true })
+        : new ContiguousStreams({ ...sizes, ...(documentStarts ? { documentStarts } : {}) });
+  const all = parameters(model);
+  const optimizer = new Optimizer(options.transform ?? defaultTransform(options, path => all.get(path)!.rank === 2), all);
   const loss =
-    batches === 'windows' || bptt < windowLength
+    batches !== 'streams' || bptt < windowLength
       ? (batch: WindowBatch, context: StepContext<Carry>) =>
           chunkedLoss(model, batch, context, { bptt, carry: batches === 'streams' })
       : (batch: WindowBatch, context: StepContext<Carry>) =>
@@ -139,14 +145,23 @@ export async function* trainLanguageModel(options: TrainLanguageModelOptions): A
   }
 }
 
+/** A GPT reads what its context holds; recurrent models have no such length. */
+function windowLengthOf({ model, windowLength }: TrainLanguageModelOptions): number {
+  return windowLength ?? (model.contextLength === Infinity ? 100 : model.contextLength);
+}
+
 function checkOptions(options: TrainLanguageModelOptions): void {
-  const { windowLength = 100, batches = 'windows', bptt = windowLength } = options;
-  const { learningRate = 5e-3, schedule = 'constant', clipNorm = 1 } = options;
-  checkChoice(where, 'batches', batches, ['windows', 'streams']);
+  const { batches = 'windows', steps } = options;
+  const windowLength = windowLengthOf(options);
+  const { bptt = windowLength } = options;
+  const { learningRate = 5e-3, schedule = 'constant', clipNorm = 1, finalRate = 1 / 20, warmup: rise = 0 } = options;
+  checkChoice(where, 'batches', batches, ['windows', 'blocks', 'streams']);
   checkChoice(where, 'schedule', schedule, ['constant', 'cosine']);
   checkNumber(where, 'windowLength', windowLength, { integer: true, min: 1 });
   checkNumber(where, 'bptt', bptt, { integer: true, min: 1 });
   checkNumber(where, 'learningRate', learningRate, { above: 0 });
+  checkNumber(where, 'finalRate', finalRate, { min: 0, max: 1 });
+  checkNumber(where, 'warmup', rise, { integer: true, min: 0, below: Math.max(1, steps) });
   checkNumber(where, 'clipNorm', clipNorm, { min: 0 });
   const { model, description } = options;
   if (description && (description.ownRecurrent ?? false) !== model.ownRecurrent) {
@@ -158,7 +173,8 @@ function checkOptions(options: TrainLanguageModelOptions): void {
       advice: 'Make it with describeLanguageModel({ model, tokenizer }).',
     });
   }
-  if (batches === 'windows' && bptt > windowLength) {
+  if (model.contextLength < Infinity) checkContext(model.contextLength, { windowLength, batches, bptt });
+  if (batches !== 'streams' && bptt > windowLength) {
     throw new ArgumentError({
       where,
       rule: 'gradients cannot flow back further than a window that starts from a zero state, bptt ≤ windowLength',
@@ -169,101 +185,33 @@ function checkOptions(options: TrainLanguageModelOptions): void {
   }
 }
 
-function defaultTransform({
-  steps,
-  learningRate = 5e-3,
-  schedule = 'constant',
-  clipNorm = 1,
-}: LanguageModelTrainingOptions): GradientTransform {
-  const rate = schedule === 'cosine' ? cosine({ rate: learningRate, minimum: learningRate / 20, steps }) : learningRate;
-  const update = adam({ learningRate: rate });
-  return clipNorm === 0 ? update : chain(clipByGlobalNorm(clipNorm), update);
-}
-
-/** Resets of a batch, as streams have them. */
-function resetsOf(batch: WindowBatch): Uint8Array | undefined {
-  return (batch as { readonly reset?: Uint8Array }).reset;
-}
-
-/** Mean loss of a window that is read in parts of `bptt` tokens; the state that enters a part is a constant. */
-function chunkedLoss(
-  model: LanguageModel,
-  batch: WindowBatch,
-  { state, rng }: StepContext<Carry>,
-  { bptt, carry }: { readonly bptt: number; readonly carry: boolean },
-): StepLoss<Carry> {
-  const [rows, time] = batch.shape;
-  const ids = tf.tensor2d(batch.inputs, batch.shape, 'int32'); // [B, T]
-  const resets = resetsOf(batch);
-  const outputs: tf.Tensor[] = [];
-  let current: State | undefined = state?.['state'];
-  for (let start = 0; start < time; start += bptt) {
-    const size = Math.min(bptt, time - start);
-    const result = model.hidden(tf.slice(ids, [0, start], [rows, size]), {
-      state: current && mapState(current, tensor => stopGradient(tensor)),
-      resets: resets && columns(resets, { rows, time, start, size }),
-      training: true,
-      rng: rng.split(start),
-    });
-    outputs.push(result.output);
-    current = result.state;
-  }
-  const hidden = outputs.length === 1 ? outputs[0]! : tf.concat(outputs, 1); // [B, T, H]
-  const labels = tf.tensor2d(batch.targets, batch.shape, 'int32');
-  return {
-    loss: crossEntropy({ logits: model.project(hidden), labels }),
-    tokens: rows * time,
-    state: carry ? { state: mapState(current!, tensor => tf.clone(tensor)) } : undefined,
-  };
-}
-
-/** Mean loss of a window of a stream, whose gradients flow on through the `overlap` tokens before it. */
-function overlappingLoss(
-  model: LanguageModel,
-  batch: WindowBatch,
-  { state: carried, rng }: StepContext<Carry>,
-  { overlap }: { readonly overlap: number },
-): StepLoss<Carry> {
-  const [rows, time] = batch.shape;
-  const fresh = tf.tensor2d(batch.inputs, batch.shape, 'int32'); // [B, T]
-  const freshResets = tf.tensor2d(Int32Array.from(resetsOf(batch)!), batch.shape, 'int32');
-  const before = carried?.['tokens'] as tf.Tensor | undefined; // [B, ≤ overlap]
-  const input = before ? tf.concat([before, fresh], 1) : fresh;
-  const resets = before ? tf.concat([carried!['resets'] as tf.Tensor, freshResets], 1) : freshResets;
-  const end = input.shape[1]!;
-  const nextStart = Math.max(0, end - overlap);
-  const labels = tf.tensor2d(batch.targets, batch.shape, 'int32');
-  const result = windowLoss<State>({
-    model: { call: (ids, options) => model.hidden(ids, options) },
-    window: { start: 0, lossStart: end - time, end, nextStart },
-    input,
-    state: carried?.['state'],
-    resets: resets.dataSync(),
-    loss: hidden => crossEntropy({ logits: model.project(hidden), labels }),
-    training: true,
-    rng,
+/** A model that carries no state reads whole windows, no longer than its context. */
+function checkContext(
+  contextLength: number,
+  { windowLength, batches, bptt }: { windowLength: number; batches: string; bptt: number },
+): void {
+  checkNumber(where, 'windowLength, within the contextLength of the model,', windowLength, { max: contextLength });
+  if (batches !== 'streams' && bptt === windowLength) return;
+  throw new ArgumentError({
+    where,
+    rule: 'a model without a state to carry reads windows or blocks, with gradients through all of them',
+    expected: `batches 'windows' | 'blocks', bptt ${windowLength}`,
+    got: `'${batches}', ${bptt}`,
+    advice: 'Leave bptt out.',
   });
-  const kept = { tokens: tail(input, nextStart), resets: tail(resets, nextStart) };
-  const next: Carry = {
-    ...(overlap > 0 ? kept : {}),
-    ...(result.state ? { state: result.state } : {}),
-  };
-  return { loss: result.loss, tokens: rows * time, state: next };
 }
 
-/** Columns from `start` on. */
-function tail(matrix: tf.Tensor, start: number): tf.Tensor {
-  return tf.slice(matrix, [0, start], [matrix.shape[0]!, matrix.shape[1]! - start]);
-}
-
-/** Columns start … start+size−1 of a row-major [rows, time] array. */
-function columns(
-  values: Uint8Array,
-  { rows, time, start, size }: { rows: number; time: number; start: number; size: number },
-): Uint8Array {
-  const part = new Uint8Array(rows * size);
-  for (let row = 0; row < rows; row++) {
-    part.set(values.subarray(row * time + start, row * time + start + size), row * size);
-  }
-  return part;
+function defaultTransform(
+  options: LanguageModelTrainingOptions,
+  isMatrix: (path: string) => boolean,
+): GradientTransform {
+  const { steps, learningRate = 5e-3, schedule = 'constant', clipNorm = 1 } = options;
+  const { finalRate = 1 / 20, warmup: rise = 0, beta2, weightDecay = 0 } = options;
+  const then =
+    schedule === 'cosine'
+      ? cosine({ rate: learningRate, minimum: learningRate * finalRate, steps: steps - rise })
+      : constant(learningRate);
+  const rate = rise === 0 ? then : warmup(rise, then);
+  const update = adamw({ learningRate: rate, beta2, weightDecay, mask: isMatrix });
+  return clipNorm === 0 ? update : chain(clipByGlobalNorm(clipNorm), update);
 }
