@@ -36,7 +36,13 @@ describe('memory', { timeout: 240_000 }, () => {
   it.each(['windows', 'streams'] as const)('is flat in 2,000 steps of training on %s', async batches => {
     const before = alive();
     const { vocabularySize } = tokenizer;
-    const model = new LanguageModel({ vocabularySize, embeddingSize: 8, cell: 'lstm', hiddenSize: 16, dropout: 0.1 });
+    const model = new LanguageModel({
+      vocabularySize,
+      embeddingSize: 8,
+      architecture: 'lstm',
+      hiddenSize: 16,
+      dropout: 0.1,
+    });
     const tokens = tokenizer.encode(text);
     // Two parts a window, so that a state is cut off and handed on inside a step too.
     const options = { model, tokens, steps: 2000, batchSize: 4, windowLength: 16, bptt: 8, batches };
@@ -59,7 +65,7 @@ describe('memory', { timeout: 240_000 }, () => {
   it('is flat while 100,000 characters are generated', async () => {
     const { vocabularySize } = tokenizer;
     const before = alive();
-    const model = new LanguageModel({ vocabularySize, embeddingSize: 4, cell: 'gru', hiddenSize: 8 });
+    const model = new LanguageModel({ vocabularySize, embeddingSize: 4, architecture: 'gru', hiddenSize: 8 });
     const maximumTokens = 100_000;
     let characters = 0;
     let at10 = {};

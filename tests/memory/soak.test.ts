@@ -30,11 +30,11 @@ const ids = (rng: Rng, shape: number[]): tf.Tensor => {
 };
 
 /** A language model and its optimizer; each call is a training step of its own batch and length. */
-function recurrent(cell: 'lstm' | 'gru' | 'rnn'): { step(rng: Rng): number; dispose(): void } {
+function recurrent(architecture: 'lstm' | 'gru' | 'rnn'): { step(rng: Rng): number; dispose(): void } {
   const model = new LanguageModel({
     vocabularySize: vocabulary,
     embeddingSize: 24,
-    cell,
+    architecture,
     hiddenSize: 96,
     dropout: 0.1,
   });

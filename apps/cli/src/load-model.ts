@@ -25,6 +25,8 @@ export async function loadModel(output: Output, path: string): Promise<LoadedLan
   const { config } = loaded.model;
   const count = [...parameters(loaded.model).values()].reduce((sum, variable) => sum + variable.size, 0);
   output.event({ event: 'model', path, config, parameters: count });
-  output.line(`model   ${path}: ${config.architecture} ${config.hiddenSize}, ${count.toLocaleString('en-US')} parameters\n`);
+  output.line(
+    `model   ${path}: ${config.architecture} ${config.hiddenSize}, ${count.toLocaleString('en-US')} parameters\n`,
+  );
   return loaded;
 }

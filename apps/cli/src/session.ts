@@ -100,7 +100,10 @@ export async function freshSession(task: Task, options: TrainOptions): Promise<P
   const config = configOf(options, tokenizer.vocabularySize);
   return {
     async open() {
-      const model = createLanguageModel({ ...config, rng: new Rng(options.seed).split('model') } as CreateLanguageModelOptions);
+      const model = createLanguageModel({
+        ...config,
+        rng: new Rng(options.seed).split('model'),
+      } as CreateLanguageModelOptions);
       return { model, tokenizer, corpus, record, folder, checkpoint: null };
     },
   };
@@ -131,7 +134,17 @@ function configOf(options: TrainOptions, vocabularySize: number): LanguageModelC
 }
 
 /** Options that may be given anew when a run goes on. */
-const renewable = ['resume', 'preset', 'steps', 'json', 'engine', 'verbose', 'logEvery', 'checkpointEvery', 'sampleEvery'];
+const renewable = [
+  'resume',
+  'preset',
+  'steps',
+  'json',
+  'engine',
+  'verbose',
+  'logEvery',
+  'checkpointEvery',
+  'sampleEvery',
+];
 
 /** Prepares to go on with a run. Options in `given` that the checkpoint decides must agree with it. */
 export async function resumedSession(

@@ -90,13 +90,21 @@ const presets = {
   /** nanoGPT's configuration for a CPU. */
   'nanogpt-cpu': {
     ...{ architecture: 'gpt', layers: 4, heads: 4, hidden: 128, length: 64, batch: 12, dropout: 0, tied: true },
-    ...{ steps: 2000, learningRate: 1e-3, schedule: 'cosine', finalRate: 0.1, warmup: 100, beta2: 0.99, weightDecay: 0.1 },
+    ...{
+      steps: 2000,
+      learningRate: 1e-3,
+      schedule: 'cosine',
+      finalRate: 0.1,
+      warmup: 100,
+      beta2: 0.99,
+      weightDecay: 0.1,
+    },
     ...{ batches: 'windows', clipNorm: 1 },
   },
 } as const satisfies Record<string, Partial<TrainOptions>>;
 
 /** Names for `--preset`. */
-export const presetNames = Object.keys(presets) as (keyof typeof presets)[];
+const presetNames = Object.keys(presets) as (keyof typeof presets)[];
 
 /** The options with those of their preset in place of defaults. */
 export function withPreset(options: TrainOptions, given: ReadonlySet<string>): TrainOptions {

@@ -38,6 +38,12 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ['an unknown option', ['train', 'music', '--speed', '3'], /unknown option '--speed'/],
     ['a number that is none', ['train', 'music', '--steps', 'many'], /--steps.*must be an integer/],
     ['a number out of range', ['train', 'music', '--dropout', '1'], /--dropout.*must be a number at least 0, below 1/],
+    [
+      'streams of a gpt',
+      ['train', 'music', '--architecture', 'gpt', '--batches', 'streams'],
+      /--batches: gpt carries no state/,
+    ],
+    ['heads that do not divide', ['train', 'music', '--architecture', 'gpt', '--heads', '3'], /--heads.*1024 and 3/],
     ['an unknown network', ['train', 'music', '--architecture', 'elman'], /--architecture.*lstm, gru, rnn, gpt/],
     ['an unknown engine', ['bench', '--engine', 'metal'], /--engine.*cuda, webgpu, cpu/],
     [

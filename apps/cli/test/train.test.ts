@@ -49,6 +49,7 @@ describe('train music', () => {
     ['windows', []],
     ['windows in parts', ['--bptt', '5', '--dropout', '0.2']],
     ['streams', ['--batches', 'streams', '--bptt', '24', '--architecture', 'gru']],
+    ['gpt', ['--preset', 'nanogpt-cpu', '--warmup', '5', '--batch', '2']],
   ])('killed by SIGKILL, goes on to the bit: %s', async (name, extra) => {
     const [whole, cut] = [`whole ${name}`, `cut ${name}`];
     const args = ['train', 'music', ...tiny, ...extra, '--steps', '60', '--json'];

@@ -37,10 +37,16 @@ describe('TransformerLanguageModel', () => {
     });
     model.dispose();
     expect(() => build().call(tf.zeros([1, 7], 'int32'))).toThrow(/time must be .* ≤ 6, got 7/);
-    expect(() => createLanguageModel({ architecture: 'gpt', vocabularySize: 5, numHeads: 3 })).toThrow(/divisible by numHeads/);
-    expect(() => createLanguageModel({ architecture: 'gpt', vocabularySize: 5, contextLength: 1 })).toThrow(ArgumentError);
+    expect(() => createLanguageModel({ architecture: 'gpt', vocabularySize: 5, numHeads: 3 })).toThrow(
+      /divisible by numHeads/,
+    );
+    expect(() => createLanguageModel({ architecture: 'gpt', vocabularySize: 5, contextLength: 1 })).toThrow(
+      ArgumentError,
+    );
     const expected = architectures.slice(0, 3).map(name => `'${name}'`);
-    expect(() => createLanguageModel({ architecture: 'mlp' as 'rnn', vocabularySize: 5 })).toThrow(expected.join(' | '));
+    expect(() => createLanguageModel({ architecture: 'mlp' as 'rnn', vocabularySize: 5 })).toThrow(
+      expected.join(' | '),
+    );
   });
 
   it('steps as it reads, and on with the newer half of a full context', () => {
@@ -113,7 +119,9 @@ describe('TransformerLanguageModel', () => {
     const tokenizer = CharacterTokenizer.train('abcde');
     const model = createLanguageModel({ vocabularySize: 5, embeddingSize: 2, hiddenSize: 3, architecture: 'gru' });
     const bytes = await encodeLanguageModel({ model, tokenizer });
-    const [now, then] = ['architecture', 'cell        '].map(name => JSON.stringify(`"${name.trim()}":"gru"`).slice(1, -1));
+    const [now, then] = ['architecture', 'cell        '].map(name =>
+      JSON.stringify(`"${name.trim()}":"gru"`).slice(1, -1),
+    );
     const old = Buffer.from(bytes).toString('latin1').replace(now!, `${then}        `);
     const loaded = decodeLanguageModel(Buffer.from(old, 'latin1'));
     expect(loaded.model.config).toEqual(model.config);
@@ -162,7 +170,9 @@ describe('KneserNey', () => {
 
   it('says what is wrong', () => {
     expect(() => new KneserNey({ tokens, vocabularySize: 2 })).toThrow('expected 0 … 1, got 2 at 5');
-    expect(() => new KneserNey({ tokens: tokens.subarray(0, 4), vocabularySize: 3 })).toThrow(/number of tokens must be .* ≥ 5/);
+    expect(() => new KneserNey({ tokens: tokens.subarray(0, 4), vocabularySize: 3 })).toThrow(
+      /number of tokens must be .* ≥ 5/,
+    );
     expect(() => new KneserNey({ tokens, vocabularySize: 3 }).evaluate(Int32Array.of(1))).toThrow(/≥ 2/);
   });
 });

@@ -136,7 +136,9 @@ describe('trainLanguageModel', () => {
     const model = build({ architecture: 'gpt' });
     await expect(run({ model, batches: 'streams' })).rejects.toThrow(/without a state to carry .* got 'streams', 16/);
     await expect(run({ model, bptt: 4 })).rejects.toThrow(/gradients through all of them/);
-    await expect(run({ model, windowLength: 17 })).rejects.toThrow(/within the contextLength of the model, must be .* ≤ 16/);
+    await expect(run({ model, windowLength: 17 })).rejects.toThrow(
+      /within the contextLength of the model, must be .* ≤ 16/,
+    );
     await expect(run({ model, steps: 10, warmup: 10 })).rejects.toThrow(/warmup must be/);
     model.dispose();
   });

@@ -6,7 +6,7 @@ import { createOutput, type Output } from '../output.ts';
 import { integer } from '../parse.ts';
 import type { Task } from '../run-record.ts';
 import { freshSession, resumedSession } from '../session.ts';
-import { givenOptions, type TrainOptions, withTrainOptions } from '../train-options.ts';
+import { givenOptions, type TrainOptions, withPreset, withTrainOptions } from '../train-options.ts';
 import { type RunResult, runTraining, type Session } from '../training-run.ts';
 
 /** `ostinato train music` and `ostinato train language-model`. */
@@ -41,13 +41,15 @@ Examples:
       `
 Examples:
   ostinato train language-model --data text.txt --hidden 512 --steps 1000
+  ostinato train language-model --data text.txt --preset nanogpt-cpu
   ostinato train language-model --data text.txt --level word --vocabulary-size 10000 --batches streams`,
     )
     .action(async (options: TrainOptions, command: Command) => runTrain('language-model', options, command));
 }
 
-async function runTrain(task: Task, options: TrainOptions, command: Command): Promise<void> {
-  const output = createOutput(options);
+async function runTrain(task: Task, given: TrainOptions, command: Command): Promise<void> {
+  const output = createOutput(given);
+  const options = withPreset(given, givenOptions(command));
   const prepared =
     options.resume === undefined
       ? await freshSession(task, options)

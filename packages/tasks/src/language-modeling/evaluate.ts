@@ -61,7 +61,11 @@ export async function evaluate(
   options: EvaluateOptions & { readonly characters: number },
 ): Promise<CharacterEvaluation>;
 /** Without `characters`, bits per character are unknown. */
-export async function evaluate(model: AnyLanguageModel, ids: Int32Array, options?: EvaluateOptions): Promise<Evaluation>;
+export async function evaluate(
+  model: AnyLanguageModel,
+  ids: Int32Array,
+  options?: EvaluateOptions,
+): Promise<Evaluation>;
 export async function evaluate(
   model: AnyLanguageModel,
   ids: Int32Array,

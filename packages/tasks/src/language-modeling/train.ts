@@ -1,9 +1,4 @@
-import {
-  ArgumentError,
-  checkChoice,
-  checkNumber,
-  parameters,
-} from '@ostinato/core';
+import { ArgumentError, checkChoice, checkNumber, parameters } from '@ostinato/core';
 import { ContiguousStreams, RandomWindows, SequentialWindows, type WindowBatch } from '@ostinato/data';
 import {
   adamw,
@@ -111,7 +106,10 @@ export async function* trainLanguageModel(options: TrainLanguageModelOptions): A
         ? new SequentialWindows({ ...sizes, seed, dropLast: true })
         : new ContiguousStreams({ ...sizes, ...(documentStarts ? { documentStarts } : {}) });
   const all = parameters(model);
-  const optimizer = new Optimizer(options.transform ?? defaultTransform(options, path => all.get(path)!.rank === 2), all);
+  const optimizer = new Optimizer(
+    options.transform ?? defaultTransform(options, path => all.get(path)!.rank === 2),
+    all,
+  );
   const loss =
     batches !== 'streams' || bptt < windowLength
       ? (batch: WindowBatch, context: StepContext<Carry>) =>
