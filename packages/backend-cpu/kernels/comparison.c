@@ -145,3 +145,28 @@ EXPORT void convert(int operation, const void *x, float *out, usize size, int th
 #undef CASE
   }
 }
+
+// out[outer, inner] = whether any x[outer, j, inner] is true, whether all are where `all`.
+EXPORT void any_all(int all, const unsigned char *x, unsigned char *out, int outer, int middle, int inner, int thread,
+                    int threads, int *shared) {
+  struct Team team = {thread, threads, shared};
+  struct Area part = share_area(&team, outer, inner);
+  for (int i = part.rows.first; i < part.rows.last; i++) {
+    const unsigned char *source = x + (usize)i * middle * inner;
+    unsigned char *row = out + (usize)i * inner;
+    if (inner == 1) {
+      unsigned char any = 0, every = 1;
+      for (int k = 0; k < middle; k++) any |= source[k], every &= source[k];
+      if (part.columns.last > part.columns.first) *row = all ? every : any;
+      continue;
+    }
+    for (int j = part.columns.first; j < part.columns.last; j++) row[j] = source[j];
+    for (int k = 1; k < middle; k++) {
+      source += inner;
+      if (all)
+        for (int j = part.columns.first; j < part.columns.last; j++) row[j] &= source[j];
+      else
+        for (int j = part.columns.first; j < part.columns.last; j++) row[j] |= source[j];
+    }
+  }
+}

@@ -129,15 +129,6 @@ EXPORT void extreme_inner(int smallest, const float *x, float *out, int rows, in
   }
 }
 
-// Where threads share outer rows when there are enough of them, else columns.
-struct Area {
-  struct Range rows, columns;
-};
-INLINE struct Area share_area(const struct Team *team, int outer, int inner) {
-  if (outer >= team->threads) return (struct Area){share(team, outer, 1), {0, inner}};
-  return (struct Area){{0, outer}, share(team, inner, 16)};
-}
-
 // out[outer, inner] = max_j x[outer, j, inner], min_j where `smallest`.
 EXPORT void extreme_middle(int smallest, const float *x, float *out, int outer, int middle, int inner, int thread, int threads,
                            int *shared) {

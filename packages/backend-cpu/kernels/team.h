@@ -29,6 +29,15 @@ INLINE struct Range share(const struct Team *team, int total, int unit) {
   return (struct Range){smaller(first, total), smaller(last, total)};
 }
 
+// Of results [outer, inner]: threads share outer rows when there are enough of them, else columns.
+struct Area {
+  struct Range rows, columns;
+};
+INLINE struct Area share_area(const struct Team *team, int outer, int inner) {
+  if (outer >= team->threads) return (struct Area){share(team, outer, 1), {0, inner}};
+  return (struct Area){{0, outer}, share(team, inner, 16)};
+}
+
 // Scratch of which every thread has `count` floats of its own.
 INLINE float *take_own(const struct Team *team, float **cursor, usize count) {
   float *mine = 0;

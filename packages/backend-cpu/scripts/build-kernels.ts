@@ -1,12 +1,13 @@
 /**
- * Compiles `kernels/kernels.c` to WebAssembly twice, with plain and with relaxed SIMD, and writes both into
- * `src/generated/kernels.ts` as hexadecimal digits, which gzip packs by a fifth smaller than base64. The kernels' signatures
- * stand beside them in `signatures.ts`. Needs nothing but the npm package `@yowasp/clang` (Clang and LLD as WebAssembly).
+ * Compiles `kernels/kernels.c` to WebAssembly twice, with plain and with relaxed SIMD, and writes the first, and the functions
+ * that the second has in place of its, into `src/generated/kernels.ts` as hexadecimal digits, which gzip packs by a fifth smaller
+ * than base64. The kernels' signatures stand beside them in `signatures.ts`. Needs nothing but the npm package `@yowasp/clang` (Clang and LLD as WebAssembly).
  * Does nothing when the sources, this script and the compiler are those of the last build.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { functionsOf, withFunctions } from '../src/code-section.ts';
 import { packageRoot, signatures, sourceHash, sources } from './sources.ts';
 
 const target = new URL('src/generated/kernels.ts', packageRoot);
@@ -19,9 +20,10 @@ const hash = createHash('sha256')
   .update(JSON.stringify([sourceHash, compiler]))
   .update(readFileSync(new URL(import.meta.url)))
   .update(readFileSync(new URL('scripts/sources.ts', packageRoot)))
+  .update(readFileSync(new URL('src/code-section.ts', packageRoot)))
   .digest('hex');
 
-const variants = { simd: ['-msimd128'], relaxed: ['-msimd128', '-mrelaxed-simd'] };
+const variants = [['-msimd128'], ['-msimd128', '-mrelaxed-simd']];
 
 // No -ffast-math: the kernels promise error bounds, and behave as IEEE says for infinities and NaN.
 const flags = [
@@ -60,18 +62,35 @@ function replace(file: URL, text: string): void {
   renameSync(unfinished, file);
 }
 
+/** The functions of `module` that `base` has not, where all else is the same. */
+function changesBetween(base: Uint8Array, module: Uint8Array): Record<number, Uint8Array> {
+  const [old, { functions }] = [functionsOf(base).functions, functionsOf(module)];
+  const isOther = (body: Uint8Array, i: number): boolean => !old[i] || Buffer.compare(body, old[i]) !== 0;
+  const changes = Object.fromEntries(
+    functions.map((body, i) => [i, body] as const).filter(([i, body]) => isOther(body, i)),
+  );
+  if (Buffer.compare(withFunctions(base, changes), module) !== 0)
+    throw new Error('build-kernels: the two modules differ in more than their functions.');
+  return changes;
+}
+
 async function build(): Promise<void> {
   console.log('compiling the kernels (once, about 15 s)');
   // Without arguments it only reads its own files, once for both variants. Clang itself would report the progress of that.
   const { runLLVM } = await import('@yowasp/clang');
   await runLLVM(undefined, {}, { fetchProgress: () => {} });
-  const modules = await Promise.all(
-    Object.entries(variants).map(async ([name, variantFlags]) => [name, await compile(variantFlags)] as const),
-  );
+  const [simd, relaxed] = (await Promise.all(variants.map(compile))) as [Uint8Array, Uint8Array];
   mkdirSync(new URL('.', target), { recursive: true });
-  const constants = modules.map(
-    ([name, module]) => `export const ${name}: string =\n  '${Buffer.from(module).toString('hex')}';\n`,
-  );
+  const changes = changesBetween(simd, relaxed);
+  const digits = (bytes: Uint8Array): string => `'${Buffer.from(bytes).toString('hex')}'`;
+  const constants = [
+    `/** The module with plain SIMD. */\nexport const simd: string =\n  ${digits(simd)};\n`,
+    '/** The functions of the module with relaxed SIMD that are others, by their index. */\n' +
+      'export const relaxed: Readonly<Record<number, string>> = {\n' +
+      `${Object.entries(changes)
+        .map(([index, body]) => `  ${index}: ${digits(body)},\n`)
+        .join('')}};\n`,
+  ];
   const lines = Object.entries(signatures()).map(([name, signature]) => `  ${name}: '${signature}',\n`);
   replace(
     table,

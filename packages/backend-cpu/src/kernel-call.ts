@@ -80,9 +80,9 @@ export class KernelCall {
     return tensor;
   }
 
-  /** A new output that starts as a copy of `source`. */
+  /** A new output that starts as a copy of `source`, whose values are words of 4 bytes. */
   copyOf(source: TensorInfo): TensorInfo {
-    const tensor = this.output(source.shape);
+    const tensor = this.output(source.shape, source.dtype as NumericType);
     const from = this.input(source);
     const bytes = new Uint8Array(this.backend.kernelMemory.buffer);
     bytes.copyWithin(

@@ -57,6 +57,11 @@ export interface Kernels {
   product(x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
   arg_extreme(smallest: number, x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
   gather_slices(x: Address, indices: Address, out: Address, batch: number, outer: number, size: number, count: number, inner: number, thread: number, threads: number, shared: Address): void;
+  one_hot(indices: Address, out: Address, count: number, depth: number, on: number, off: number, thread: number, threads: number, shared: Address): void;
+  scatter_slices(operation: number, indices: Address, updates: Address, out: Address, count: number, size: number, inner: number, thread: number, threads: number, shared: Address): void;
+  cumulate(operation: number, x: Address, out: Address, outer: number, middle: number, inner: number, exclusive: number, reverse: number, thread: number, threads: number, shared: Address): void;
+  top_k(x: Address, values: Address, places: Address, rows: number, size: number, k: number, thread: number, threads: number, shared: Address): void;
+  any_all(all: number, x: Address, out: Address, outer: number, middle: number, inner: number, thread: number, threads: number, shared: Address): void;
   transpose(x: Address, out: Address, batch: number, rows: number, columns: number, thread: number, threads: number, shared: Address): void;
   strided_copy(x: Address, out: Address, plan: Address, rank: number, thread: number, threads: number, shared: Address): void;
   softmax(logits: Address, out: Address, rows: number, classes: number, thread: number, threads: number, shared: Address): void;
@@ -68,6 +73,10 @@ export interface Kernels {
   conv2d_input_gradient(dOutput: Address, filter: Address, dInput: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
   conv2d_filter_gradient_work(shape: Address, threads: number): number;
   conv2d_filter_gradient(input: Address, dOutput: Address, dFilter: Address, shape: Address, scratch: Address, thread: number, threads: number, shared: Address): void;
+  depthwise(input: Address, filter: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
+  depthwise_input_gradient(dOutput: Address, filter: Address, dInput: Address, shape: Address, thread: number, threads: number, shared: Address): void;
+  depthwise_filter_gradient_work(shape: Address): number;
+  depthwise_filter_gradient(input: Address, dOutput: Address, dFilter: Address, shape: Address, work: Address, thread: number, threads: number, shared: Address): void;
   batch_norm(x: Address, mean: Address, factor: Address, shift: Address, out: Address, rows: number, channels: number, thread: number, threads: number, shared: Address): void;
   max_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;
   average_pool(input: Address, output: Address, shape: Address, thread: number, threads: number, shared: Address): void;

@@ -4,6 +4,7 @@
 
 import { ResourceError } from '@ostinato/core';
 import { loadNativeKernels } from '#native';
+import { withFunctions } from './code-section.ts';
 import { relaxed, simd } from './generated/kernels.ts';
 import type { Kernels } from './kernels.ts';
 import type { KernelMemory } from './memory.ts';
@@ -25,6 +26,11 @@ function decode(digits: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(digits.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
   return bytes;
+}
+
+/** The module with relaxed SIMD, from the other one. */
+function relaxedModule(plain: Uint8Array): Uint8Array<ArrayBuffer> {
+  return withFunctions(plain, Object.fromEntries(Object.entries(relaxed).map(([i, digits]) => [i, decode(digits)])));
 }
 
 /**
@@ -53,9 +59,10 @@ export function loadKernels(
   memory: KernelMemory,
   native: 'auto' | 'off',
 ): { kernels: Kernels; small: Kernels; reopen: ReopenKernels; info: Omit<KernelInfo, 'threads'> } {
-  const fast = decode(relaxed);
+  const plain = decode(simd);
+  const fast = relaxedModule(plain);
   const hasRelaxed = WebAssembly.validate(fast);
-  const bytes = hasRelaxed ? fast : decode(simd);
+  const bytes = hasRelaxed ? fast : plain;
   if (!WebAssembly.validate(bytes)) {
     throw new ResourceError({
       where: 'backend-cpu',

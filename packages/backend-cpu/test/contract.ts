@@ -6,4 +6,6 @@ export async function testContract(): Promise<void> {
   await import('./contract-kernels.test.ts');
   await import('./reduction.test.ts');
   await import('./indexing.test.ts');
+  await import('./scatter.test.ts');
+  await import('./depthwise.test.ts');
 }

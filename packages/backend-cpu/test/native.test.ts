@@ -251,6 +251,64 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
     );
   });
 
+  it('indices of slices, running sums, one-hot rows, the largest, any and all, bit for bit', () => {
+    fc.assert(
+      fc.property(few, size, size, (outer, middle, inner) => {
+        both(
+          () => {
+            const x = tf.round(tensor(outer, [outer, middle, inner], 3));
+            const pairs = tf.tensor2d([0, middle - 1, outer - 1, 0, 0, middle - 1], [3, 2], 'int32');
+            const gathered = tf.gatherND(x, pairs);
+            const scattered = tf.scatterND(pairs, gathered, [outer, middle, inner]);
+            const whole = tf.scatterND(pairs, tf.cast(gathered, 'int32'), [outer, middle, inner]);
+            const wide = tf.scatterND(tf.reshape(tf.range(0, 90, 1, 'int32'), [90, 1]), tensor(1, [90, 70]), [90, 70]);
+            const running = [0, 1, 2].flatMap(axis => [
+              tf.cumsum(x, axis, false, true),
+              tf.cumprod(x, axis, true),
+              tf.cumsum(whole, axis),
+            ]);
+            const { values, indices } = tf.topk(x, Math.ceil(inner / 2));
+            const bools = tf.greater(x, 2);
+            return [
+              ...[
+                gathered,
+                scattered,
+                whole,
+                wide,
+                ...running,
+                values,
+                indices,
+                tf.tensorScatterUpdate(x, pairs, gathered),
+              ],
+              ...[tf.oneHot(tf.cast(x, 'int32'), 4), tf.oneHot(tf.cast(x, 'int32'), 3, 5, 7)],
+              ...[0, 1, 2].flatMap(axis => [tf.any(bools, axis), tf.all(bools, axis)]),
+            ];
+          },
+          { absolute: 0, relative: 0 },
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('depthwise convolution and its gradients', () => {
+    fc.assert(
+      fc.property(few, few, size, few, few, fc.boolean(), (height, width, channels, filter, stride, twice) => {
+        both(
+          () => {
+            const weights = tensor(2, [filter, 3, channels, twice ? 2 : 1]);
+            const x = tensor(1, [2, height + 3, width, channels]);
+            const convolve = (a: tf.Tensor, b: tf.Tensor) =>
+              tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, 'same');
+            return [convolve(x, weights), ...tf.grads(convolve)([x, weights], tensor(3, convolve(x, weights).shape))];
+          },
+          { absolute: 1e-5, relative: 1e-5 },
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('broadcasting, comparisons, choices, logic and casts', () => {
     fc.assert(
       fc.property(few, size, size, (outer, middle, inner) => {

@@ -70,6 +70,22 @@ describe('reductions are those of the stock backend', () => {
     expect(tf.argMax(tensor(1, [3, 700]), 1).dtype).toBe('int32');
   });
 
+  it('any and all of bools', () => {
+    fc.assert(
+      fc.property(cases, ({ shape, axes, keepDims, seed }) => {
+        const body = () => {
+          const x = tensor(seed, shape);
+          return [0.9, -0.9].flatMap(bound => {
+            const bools = tf.greater(x, bound);
+            return [tf.any(bools, axes, keepDims), tf.all(bools, axes, keepDims)];
+          });
+        };
+        expect(on('ostinato-cpu', body)).toEqual(on('cpu', body));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('the same bits for any number of threads and any build', () => {
     const names = ([1, 2, 3] as const).flatMap(threads =>
       (['auto', 'off'] as const).map(native => {
@@ -91,13 +107,15 @@ describe('reductions are those of the stock backend', () => {
           tf.sum(z, [0, 2]),
           tf.mean(z, [1, 3]),
           tf.prod(z, [0, 3]),
+          tf.all(tf.greater(z, -0.99), [0, 2]),
+          tf.any(tf.greater(x, 3.99), 1),
         ],
       ];
     };
     try {
-      const expected = on(names[0]!, body).map(({ values }) => [...new Uint32Array(values.slice().buffer)]);
+      const expected = on(names[0]!, body).map(({ values }) => [...new Uint8Array(values.slice().buffer)]);
       for (const name of names.slice(1)) {
-        const got = on(name, body).map(({ values }) => [...new Uint32Array(values.slice().buffer)]);
+        const got = on(name, body).map(({ values }) => [...new Uint8Array(values.slice().buffer)]);
         for (const [i, bits] of got.entries())
           expect(
             bits.every((bit, j) => bit === expected[i]![j]),

@@ -1,6 +1,6 @@
 /**
- * `Sum`, `Mean`, `Max`, `Min`, `Prod`, `ArgMax` and `ArgMin` of float32 over any axes; the stock JavaScript kernels for other
- * dtypes and empty arrays.
+ * `Sum`, `Mean`, `Max`, `Min`, `Prod`, `ArgMax` and `ArgMin` of float32, `Any` and `All` of bools, over any axes; the stock
+ * JavaScript kernels for other dtypes and empty arrays.
  */
 
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
@@ -116,17 +116,18 @@ function multiply(call: KernelCall, from: Address, to: Address, groups: readonly
   productRun(call, moved, to, { rows, reduced, columns: 1 });
 }
 
-/** `reduce` over the axes; undefined where that is not float32, or empty. */
+/** `reduce` over the axes; undefined where that is not of the dtype, or empty. */
 function overAxes(
   call: KernelCall,
   x: TensorInfo,
   { axis, keepDims }: { axis: number | number[] | null; keepDims: boolean },
   reduce: (call: KernelCall, from: Address, to: Address, groups: readonly Group[]) => void,
+  dtype: 'float32' | 'bool' = 'float32',
 ): TensorInfo | undefined {
   const axes = util.parseAxisParam(axis ?? x.shape.map((_, index) => index), x.shape);
-  if (!isFloat32(x) || axes.length === 0 || x.shape.includes(0)) return undefined;
+  if (x.dtype !== dtype || axes.length === 0 || x.shape.includes(0)) return undefined;
   const kept = x.shape.flatMap((size, index) => (axes.includes(index) ? (keepDims ? [1] : []) : [size]));
-  const out = call.output(kept);
+  const out = call.output(kept, dtype);
   reduce(call, call.input(x), call.input(out), groupsOf(x.shape, axes));
   return out;
 }
@@ -162,6 +163,19 @@ const max: Ours = (call, x, { reductionIndices, keepDims }) =>
 const min: Ours = (call, x, attributes) => overAxes(call, x, attributes as never, inTurn(extremeRun(1)));
 const prod: Ours = (call, x, attributes) => overAxes(call, x, attributes as never, multiply);
 
+/** Whether any is true, or with 1 all are. */
+const anyRun =
+  (all: 0 | 1): Reduce =>
+  (call, from, to, { rows, reduced, columns }) => {
+    const size = rows * reduced * columns;
+    if (size <= 4 * smallWork) call.backend.smallKernels.any_all(all, from, to, rows, reduced, columns, 0, 1, 0);
+    else call.share('any_all', size / 4, [all, from, to, rows, reduced, columns]);
+  };
+const anyOrAll =
+  (all: 0 | 1): Ours =>
+  (call, x, attributes) =>
+    overAxes(call, x, attributes as never, inTurn(anyRun(all)), 'bool');
+
 /** The place of the largest along one axis, or with 1 of the smallest. */
 const argExtreme =
   (smallest: 0 | 1): Ours =>
@@ -179,7 +193,7 @@ const argExtreme =
 
 const reductions: Record<string, Ours> = {
   ...{ Sum: sum, Mean: mean, Max: max, Min: min, Prod: prod },
-  ...{ ArgMax: argExtreme(0), ArgMin: argExtreme(1) },
+  ...{ ArgMax: argExtreme(0), ArgMin: argExtreme(1), Any: anyOrAll(0), All: anyOrAll(1) },
 };
 
 export function defineReductions(): void {
