@@ -7,6 +7,18 @@ export {
   splitDocuments,
   splitTokens,
 } from './documents.ts';
+export { LengthBatches, type LengthBatchesOptions, type LengthBatchesState } from './length-batches.ts';
+export {
+  type LabelledOptions,
+  type LabelledText,
+  type PairOptions,
+  streamLabelled,
+  streamLines,
+  streamPairs,
+  type TextChunks,
+  type TextPair,
+} from './lines.ts';
+export { type PaddedBatch, type PadOptions, padSequences } from './padding.ts';
 export { type RecordOptions, splitRecords, streamRecords } from './records.ts';
 export {
   checkSeries,

@@ -1,6 +1,17 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { checkNumber, FormatError, ResourceError } from '@ostinato/core';
+import {
+  type LabelledOptions,
+  type LabelledText,
+  type PairOptions,
+  streamLabelled,
+  streamPairs,
+  type TextPair,
+} from './lines.ts';
+import { streamTable, type TableOptions, type TableRow } from './table.ts';
 import { firstInvalidByte, incompleteTail } from './utf8.ts';
+
+export { streamTable, type TableOptions, type TableRow } from './table.ts';
 
 /** Options of `readTextStream`. */
 export interface ReadTextOptions {
@@ -103,4 +114,39 @@ function wrongByte(path: string | URL, bytes: Uint8Array, index: number, offset:
     got: `the byte ${byte} at offset ${offset + index} of ${show(path)}`,
     advice: utf16 ? 'It looks like UTF-16: save it as UTF-8.' : 'Save it as UTF-8.',
   });
+}
+
+/**
+ * Two files whose lines are translations of each other, pair by pair: `streamPairs` of both.
+ *
+ * @throws as `readTextStream` and `streamPairs` do
+ */
+export async function* readPairs(
+  source: string | URL,
+  target: string | URL,
+  options: Omit<PairOptions, 'names'> = {},
+): AsyncGenerator<TextPair, void, undefined> {
+  const names = [show(source), show(target)] as const;
+  yield* streamPairs(readTextStream(source), readTextStream(target), { ...options, names });
+}
+
+/** A file of labelled lines: `streamLabelled` of its text. Throws as `readTextStream` and `streamLabelled` do. */
+export async function* readLabelled(
+  path: string | URL,
+  options: Omit<LabelledOptions, 'name'> = {},
+): AsyncGenerator<LabelledText, void, undefined> {
+  yield* streamLabelled(readTextStream(path), { ...options, name: show(path) });
+}
+
+/**
+ * Columns of a CSV or TSV file, row by row: `streamTable` of its text. The delimiter is a tab where the name ends with `.tsv` or
+ * `.tab`, a comma elsewhere, unless `delimiter` says otherwise.
+ *
+ * @throws as `readTextStream` and `streamTable` do
+ */
+export async function* readTable(
+  path: string | URL,
+  { delimiter = /\.(tsv|tab)$/i.test(String(path)) ? '\t' : ',', ...options }: Omit<TableOptions, 'name'>,
+): AsyncGenerator<TableRow, void, undefined> {
+  yield* streamTable(readTextStream(path), { ...options, delimiter, name: show(path) });
 }

@@ -1,6 +1,7 @@
 import {
   type BatchSource,
   ContiguousStreams,
+  LengthBatches,
   RandomWindows,
   type Resumable,
   SequentialWindows,
@@ -14,12 +15,19 @@ const sizes = { tokens, batchSize: 3, windowLength: 5 };
 
 type Source = Resumable<never> & Iterator<unknown, undefined>;
 
+const lengths = [
+  Array.from({ length: 31 }, (_, i) => 1 + ((i * 7) % 9)),
+  Array.from({ length: 31 }, (_, i) => 1 + (i % 5)),
+];
+
 const makers: Record<string, () => Source> = {
   Shuffle: () => new Shuffle({ length: 17, seed: 5 }) as unknown as Source,
   RandomWindows: () => new RandomWindows({ ...sizes, seed: 5 }) as unknown as Source,
   SequentialWindows: () => new SequentialWindows(sizes) as unknown as Source,
   'SequentialWindows, shuffled': () => new SequentialWindows({ ...sizes, stride: 2, seed: 5 }) as unknown as Source,
   ContiguousStreams: () => new ContiguousStreams({ ...sizes, documentStarts: [0, 9, 41] }) as unknown as Source,
+  LengthBatches: () => new LengthBatches({ lengths, maximumTokens: 30 }) as unknown as Source,
+  'LengthBatches, shuffled': () => new LengthBatches({ lengths, maximumTokens: 30, seed: 5 }) as unknown as Source,
 };
 
 describe.each(Object.entries(makers))('%s', (_, make) => {
