@@ -17,7 +17,7 @@ export interface PredictionInterval {
 /** The forecast of one feature, in its own units. */
 export interface FeatureForecast {
   readonly name: string;
-  /** [horizon]: the median. */
+  /** The median, [horizon]. */
   readonly point: readonly number[];
   /** From the narrowest to the widest, each inside the next. */
   readonly intervals: readonly PredictionInterval[];
