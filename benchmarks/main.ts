@@ -16,6 +16,7 @@ import { ops } from './ops.ts';
 import { recurrent } from './recurrent.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 import { shakespeare } from './shakespeare.ts';
+import { translation } from './translation.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   'char-rnn': charRnn,
@@ -30,6 +31,7 @@ const benchmarks: Record<string, Benchmark> = {
   ops,
   recurrent,
   generate,
+  translation,
 };
 
 const { values: options, positionals } = parseArgs({

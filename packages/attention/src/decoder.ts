@@ -68,13 +68,14 @@ export class TransformerDecoderLayer extends Module {
   /** @throws ArgumentError when an option is out of range */
   constructor(options: TransformerDecoderLayerOptions) {
     super();
-    const { preNorm = false, dropout = 0, memorySize, rng = new Rng(0) } = options;
+    const { preNorm = false, dropout = 0, attentionDropout = dropout, memorySize, rng = new Rng(0) } = options;
     this.attentionNorm = normOf(options);
-    this.attention = new SelfAttention({ ...options, rng: rng.split('attention') });
+    this.attention = new SelfAttention({ ...options, dropout: attentionDropout, rng: rng.split('attention') });
     this.memoryNorm = normOf(options);
     // A memory has no positions in common with the target: nothing turns.
     this.memoryAttention = new MultiHeadAttention({
-      ...{ ...options, rotary: undefined, keySize: memorySize, rng: rng.split('memoryAttention') },
+      ...{ ...options, dropout: attentionDropout, rotary: undefined, keySize: memorySize },
+      rng: rng.split('memoryAttention'),
     });
     this.feedForwardNorm = normOf(options);
     this.feedForward = feedForwardOf(options);

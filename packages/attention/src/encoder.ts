@@ -37,9 +37,9 @@ export class TransformerEncoderLayer extends Module {
   /** @throws ArgumentError when an option is out of range */
   constructor(options: TransformerLayerOptions) {
     super();
-    const { preNorm = false, dropout = 0, rng = new Rng(0) } = options;
+    const { preNorm = false, dropout = 0, attentionDropout = dropout, rng = new Rng(0) } = options;
     this.attentionNorm = normOf(options);
-    this.attention = new SelfAttention({ ...options, rng: rng.split('attention') });
+    this.attention = new SelfAttention({ ...options, dropout: attentionDropout, rng: rng.split('attention') });
     this.feedForwardNorm = normOf(options);
     this.feedForward = feedForwardOf(options);
     this.dropout = new Dropout({ rate: dropout });

@@ -28,6 +28,10 @@ export interface TransformerLayerOptions {
   readonly norm?: ((size: number) => Norm) | undefined;
   /** Rate of dropout on the attention weights, in the feed-forward part and behind both, in training. PyTorch's is 0.1. Default 0. */
   readonly dropout?: number | undefined;
+  /** Rate of dropout on the attention weights. Default: `dropout`; small models do better with less (fairseq: 0). */
+  readonly attentionDropout?: number | undefined;
+  /** Rate of dropout inside the feed-forward part, behind the activation. Default: `dropout`; fairseq: 0. */
+  readonly activationDropout?: number | undefined;
   /** Whether the projections have biases. Default true. */
   readonly bias?: boolean | undefined;
   /** Rotary positions in self-attention. Default: none. */
@@ -46,7 +50,8 @@ export interface TransformerLayerOptions {
 
 /** The feed-forward part of a layer. */
 export function feedForwardOf(options: TransformerLayerOptions): FeedForward {
-  const { size, feedForwardSize: hiddenSize, activation, gated, bias, dropout } = options;
+  const { size, feedForwardSize: hiddenSize, activation, gated, bias } = options;
+  const dropout = options.activationDropout ?? options.dropout;
   const { weightInitializer, outputInitializer, biasInitializer, rng = new Rng(0) } = options;
   return new FeedForward({
     ...{ size, hiddenSize, activation, gated, bias, dropout },

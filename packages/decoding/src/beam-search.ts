@@ -13,8 +13,8 @@ export interface BeamSearchOptions<S extends State> {
   readonly prompts: readonly ArrayLike<number>[];
   /** The token that ends a hypothesis. */
   readonly endToken: number;
-  /** Most tokens of a hypothesis, the end token included. */
-  readonly maximumTokens: number;
+  /** Most tokens of a hypothesis, the end token included: of all, or of those of each prompt. */
+  readonly maximumTokens: number | readonly number[];
   /** Hypotheses that stay in the race. Default 5; 1 is greedy. */
   readonly beamSize?: number | undefined;
   /** How many hypotheses to return for each prompt, at most `beamSize`. Default 1. */
@@ -53,6 +53,7 @@ interface Sentence {
   readonly index: number;
   readonly prompt: readonly number[];
   readonly forced: readonly number[];
+  readonly maximumTokens: number;
   readonly groups: Group[];
   readonly found: Hypothesis[];
 }
@@ -79,7 +80,9 @@ export async function beamSearch<S extends State>(options: BeamSearchOptions<S>)
   const { prompts, forced, isFixed = () => false, signal } = options;
   const sentences = prompts.map((prompt, index): Sentence => {
     const groups = Array.from({ length: rules.groups }, () => ({ alive: [{ beam: undefined, row: index }] }));
-    return { index, prompt: Array.from(prompt), forced: Array.from(forced?.[index] ?? []), groups, found: [] };
+    const maximumTokens = rules.maximumTokens[index]!;
+    const shared = { index, maximumTokens, prompt: Array.from(prompt), forced: Array.from(forced?.[index] ?? []) };
+    return { ...shared, groups, found: [] };
   });
   const carried = new CarriedState(options.step, options.initialState);
   try {
@@ -126,14 +129,15 @@ interface Rules extends GrowthRules {
   readonly count: number;
   readonly groups: number;
   readonly beamSize: number;
-  readonly maximumTokens: number;
+  /** Of each prompt. */
+  readonly maximumTokens: readonly number[];
   readonly coverage: number;
   readonly earlyStopping: 'exact' | 'first' | 'never';
   readonly penalty: (length: number) => number;
 }
 
 function complete<S extends State>(options: BeamSearchOptions<S>): Rules {
-  const { prompts, forced, endToken, maximumTokens, beamSize = 5, count = 1, noRepeatNgram, suppress = [] } = options;
+  const { prompts, forced, endToken, beamSize = 5, count = 1, noRepeatNgram, suppress = [] } = options;
   const {
     coveragePenalty: coverage = 0,
     earlyStopping = 'exact',
@@ -141,11 +145,22 @@ function complete<S extends State>(options: BeamSearchOptions<S>): Rules {
     groups = 1,
     diversity = 0.5,
   } = options;
-  checkNumber(where, 'maximumTokens', maximumTokens, { integer: true, min: 1 });
+  const maximumTokens =
+    typeof options.maximumTokens === 'number'
+      ? prompts.map(() => options.maximumTokens as number)
+      : options.maximumTokens;
+  if (maximumTokens.length !== prompts.length) {
+    const [expected, got] = [`${prompts.length} entries`, `${maximumTokens.length}`];
+    throw new ArgumentError({ where, rule: 'maximumTokens must have an entry for each prompt', expected, got });
+  }
+  for (const most of maximumTokens) {
+    checkNumber(where, 'maximumTokens', most, { integer: true, min: 1 });
+    checkNumber(where, 'minimumTokens', minimumTokens, { integer: true, min: 0, max: most });
+  }
+  checkNumber(where, 'beamSize', beamSize, { integer: true, min: 1 });
   checkNumber(where, 'endToken', endToken, { integer: true, min: 0 });
   checkNumber(where, 'count', count, { integer: true, min: 1, max: beamSize });
   checkNumber(where, 'coveragePenalty', coverage, { min: 0 });
-  checkNumber(where, 'minimumTokens', minimumTokens, { integer: true, min: 0, max: maximumTokens });
   checkNumber(where, 'diversity', diversity, { min: 0 });
   if (noRepeatNgram !== undefined) checkNumber(where, 'noRepeatNgram', noRepeatNgram, { integer: true, min: 1 });
   checkGroups(where, beamSize, groups);
@@ -164,7 +179,7 @@ function complete<S extends State>(options: BeamSearchOptions<S>): Rules {
       throw new ArgumentError({ where, rule: 'a prompt must have a token', got: `none in prompt ${i}`, advice });
     }
     for (const id of Array.from(prompt)) checkNumber(where, `a token of prompt ${i}`, id, { integer: true, min: 0 });
-    const most = { max: maximumTokens };
+    const most = { max: maximumTokens[i]! };
     checkNumber(where, `the number of forced tokens of prompt ${i}`, forced?.[i]?.length ?? 0, most);
   });
   const penalty = lengthPenalty(where, options.lengthPenalty ?? { kind: 'gnmt', alpha: 0.6 });
@@ -203,8 +218,9 @@ const equal = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i]);
 
 /** One step of one sentence: its groups grow in turn, and what ended is kept, best first. */
-function advance({ groups, prompt, forced, found }: Sentence, values: StepValues, rules: Rules): void {
-  const { penalty, coverage, count, beamSize, maximumTokens, earlyStopping } = rules;
+function advance(sentence: Sentence, values: StepValues, rules: Rules): void {
+  const { groups, prompt, forced, found, maximumTokens } = sentence;
+  const { penalty, coverage, count, beamSize, earlyStopping } = rules;
   const taken = new Map<number, number>();
   for (const group of groups) {
     for (const beam of growGroup(group, values, { prompt, forced, taken, rules })) {

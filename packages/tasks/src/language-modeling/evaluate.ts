@@ -2,7 +2,7 @@ import { ArgumentError, checkNumber, disposeState, NonFiniteError, type State } 
 import { crossEntropy } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { bitsPerCharacter, perplexity } from '../metrics.ts';
-import { tidyState } from './tidy.ts';
+import { tidyState } from '../shared/tidy.ts';
 import type { AnyLanguageModel } from './transformer.ts';
 
 const where = 'evaluate';

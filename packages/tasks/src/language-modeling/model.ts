@@ -12,13 +12,13 @@ import {
 } from '@ostinato/core';
 import { Embedding, TiedOutput } from '@ostinato/embeddings';
 import type * as tf from '@tensorflow/tfjs-core';
+import { tidyState } from '../shared/tidy.ts';
 import {
   completeRecurrentConfig,
   type RecurrentLanguageModelConfig,
   type RecurrentLayer,
   recurrentLayer,
 } from './config.ts';
-import { tidyState } from './tidy.ts';
 
 /** Options of `LanguageModel`: its configuration, and what is no plain data. */
 export interface LanguageModelOptions extends RecurrentLanguageModelConfig {

@@ -1,9 +1,9 @@
 import { GPT } from '@ostinato/attention';
 import { atPath, type CallOptions, type Complete, checkShape, Module, Rng, type State } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { tidyState } from '../shared/tidy.ts';
 import { completeTransformerConfig, type RecurrentLayer, type TransformerLanguageModelConfig } from './config.ts';
 import { type HiddenResult, LanguageModel, type LanguageModelOptions, type LanguageModelResult } from './model.ts';
-import { tidyState } from './tidy.ts';
 
 /** Options of `TransformerLanguageModel`. */
 export interface TransformerLanguageModelOptions extends TransformerLanguageModelConfig {

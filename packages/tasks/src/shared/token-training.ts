@@ -1,16 +1,8 @@
 import { checkNumber, type Module, parameters, type Rng, select } from '@ostinato/core';
-import {
-  type Checkpoint,
-  type FitEvent,
-  fit,
-  type GradientTransform,
-  type Json,
-  Optimizer,
-  WeightAverage,
-} from '@ostinato/training';
+import type { Checkpoint, FitEvent, GradientTransform } from '@ostinato/training';
 import type * as tf from '@tensorflow/tfjs-core';
+import { trainToBest } from './best-run.ts';
 import { defaultTransform } from './default-transform.ts';
-import { FinalWeights } from './final-weights.ts';
 import { LengthBatches } from './length-batches.ts';
 import type { TokenEncoder } from './token-encoder.ts';
 
@@ -77,8 +69,8 @@ export async function* trainTokenModel<Description>(
   { where, model, rows, loss, validate, metric }: TokenTask,
   options: TokenTrainingOptions & TokenRunOptions<Description>,
 ): AsyncGenerator<FitEvent, void> {
-  const { epochs = 10, batchSize = 32, averageDecay = 0, freezeVectors = false, patience, seed = 0 } = options;
-  const { labelSmoothing = 0, checkpoint, resume, signal } = options;
+  const { epochs = 10, batchSize = 32, averageDecay = 0, freezeVectors = false, seed = 0 } = options;
+  const { labelSmoothing = 0 } = options;
   checkNumber(where, 'epochs', epochs, { integer: true, min: 1 });
   checkNumber(where, 'labelSmoothing', labelSmoothing, { min: 0, max: 1 });
   const lengths = rows.map(row => row.length);
@@ -86,41 +78,15 @@ export async function* trainTokenModel<Description>(
   const steps = epochs * batches.batchesPerEpoch;
   const { validateEvery = batches.batchesPerEpoch } = options;
   const transform = options.transform ?? defaultTransform(where, { ...options, steps }, model);
-  const own = parameters(model);
   const { table } = model.encoder.embedding;
-  const optimizer = new Optimizer(transform, freezeVectors ? select(own, (_, variable) => variable !== table) : own);
-  const average = averageDecay > 0 ? new WeightAverage(own, { decay: averageDecay }) : undefined;
-  const final = new FinalWeights(own, { average, validated: validate !== undefined });
-  const events = fit<Uint32Array, never>({
-    optimizer,
+  yield* trainToBest<Uint32Array>({
+    ...options,
+    ...{ model, transform, batches, steps, seed, averageDecay, validateEvery, metric },
+    trained: freezeVectors ? select(parameters(model), (_, variable) => variable !== table) : undefined,
     loss: (indices, { rng }) => ({
       loss: loss(indices, rng),
       tokens: indices.reduce((sum, index) => sum + lengths[index]!, 0),
     }),
-    batches,
-    steps,
-    seed,
-    parameters: final.saved,
-    average,
-    ...(validate
-      ? {
-          validate: { every: validateEvery, run: () => (average ? average.withAverages(validate) : validate()) },
-          earlyStopping: { metric, mode: 'max', patience: patience ?? steps },
-        }
-      : {}),
-    ...(checkpoint ? { checkpoint: { ...checkpoint, config: (options.description ?? null) as unknown as Json } } : {}),
-    ...(resume ? { resume } : {}),
-    ...(signal ? { signal } : {}),
+    validate: validate && { run: validate },
   });
-  try {
-    for await (const event of events) {
-      if (event.event === 'validation' && event.best) final.keep();
-      if (event.event === 'stopped') final.giveBack();
-      yield event;
-    }
-  } finally {
-    final.dispose();
-    average?.dispose();
-    optimizer.dispose();
-  }
 }
