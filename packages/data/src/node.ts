@@ -8,9 +8,12 @@ import {
   streamPairs,
   type TextPair,
 } from './lines.ts';
+import type { Series } from './series.ts';
+import { type ParseSeriesOptions, parseSeries } from './series-csv.ts';
 import { streamTable, type TableOptions, type TableRow } from './table.ts';
 import { firstInvalidByte, incompleteTail } from './utf8.ts';
 
+export { type ParseSeriesOptions, parseSeries } from './series-csv.ts';
 export { streamTable, type TableOptions, type TableRow } from './table.ts';
 
 /** Options of `readTextStream`. */
@@ -66,6 +69,16 @@ export async function readText(path: string | URL): Promise<string> {
   let text = '';
   for await (const chunk of readTextStream(path)) text += chunk;
   return text;
+}
+
+/**
+ * Columns of a CSV file as a series: see `parseSeries`.
+ *
+ * @throws ResourceError when the file is missing or cannot be read; FormatError naming the file and the line when it does not hold what
+ *   it should
+ */
+export async function readSeries(path: string | URL, options: Omit<ParseSeriesOptions, 'name'> = {}): Promise<Series> {
+  return parseSeries(readTextStream(path), { ...options, name: show(path) });
 }
 
 async function* readBytes(path: string | URL, chunkSize: number): AsyncGenerator<Uint8Array, void, undefined> {

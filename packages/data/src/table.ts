@@ -5,8 +5,8 @@ import type { TextChunks } from './lines.ts';
 
 /** Options of `streamTable`. */
 export interface TableOptions {
-  /** Which columns, by the name in the header or by place from 0. */
-  readonly columns: readonly (string | number)[];
+  /** Which columns, by the name in the header or by place from 0, or `'all'`. */
+  readonly columns: readonly (string | number)[] | 'all';
   /** What separates the fields. Default `','`. */
   readonly delimiter?: string | undefined;
   /** Whether the first row names the columns. Default true; false needs places. */
@@ -37,7 +37,7 @@ export async function* streamTable(
 ): AsyncGenerator<TableRow, void, undefined> {
   const where = 'streamTable';
   if (columns.length === 0) throw new ArgumentError({ where, rule: 'columns must name at least one', got: 'none' });
-  if (!header && columns.some(column => typeof column === 'string')) {
+  if (!header && columns !== 'all' && columns.some(column => typeof column === 'string')) {
     const advice = 'Count columns from 0, or set header.';
     throw new ArgumentError({ where, rule: 'without a header columns are places', got: columns.join(', '), advice });
   }
@@ -68,10 +68,11 @@ export async function* streamTable(
 }
 
 function placesOf(
-  columns: readonly (string | number)[],
+  columns: readonly (string | number)[] | 'all',
   header: readonly string[] | null,
   { width, name }: { readonly width: number; readonly name: string },
 ): number[] {
+  if (columns === 'all') return Array.from({ length: width }, (_, place) => place);
   return columns.map(column => {
     const place = typeof column === 'number' ? column : header!.findIndex(title => title.trim() === column);
     if (Number.isInteger(place) && place >= 0 && place < width) return place;

@@ -1,11 +1,7 @@
-import { checkChoice, checkNumber, parameters, select } from '@ostinato/core';
+import { parameters, select } from '@ostinato/core';
 import { type Series, type SeriesBatch, SeriesWindows, type TimeRange } from '@ostinato/data';
 import {
-  adamw,
   type Checkpoint,
-  chain,
-  clipByGlobalNorm,
-  cosine,
   type FitEvent,
   fit,
   type GradientTransform,
@@ -16,6 +12,7 @@ import {
   type StepLoss,
 } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
+import { defaultTransform } from '../shared/default-transform.ts';
 import { calibrate } from './calibrate.ts';
 import type { Forecaster } from './model.ts';
 import { batchTensors } from './predict.ts';
@@ -77,14 +74,13 @@ const where = 'trainForecaster';
  */
 export async function* trainForecaster(options: TrainForecasterOptions): AsyncGenerator<FitEvent, void> {
   const { model, series, range, validation, validateEvery = 100, patience, checkpoint, resume, signal } = options;
-  const { steps, batchSize = 32, seed = 0 } = options;
-  checkOptions(options);
+  const { steps, batchSize = 32, learningRate = 2e-3, schedule = 'cosine', seed = 0 } = options;
   const all = parameters(model);
   const source = new SeriesWindows({ ...windowSizes(model), series, range, batchSize, seed });
   // Found out here when the part is too short, not at the first measurement.
   if (validation) new SeriesWindows({ ...windowSizes(model), series, range: validation, batchSize });
   const optimizer = new Optimizer(
-    options.transform ?? defaultTransform(options, path => all.get(path)!.rank === 2),
+    options.transform ?? defaultTransform(where, { ...options, learningRate, schedule }, model),
     select(all, (_, parameter) => parameter.trainable),
   );
   try {
@@ -118,23 +114,8 @@ export async function* trainForecaster(options: TrainForecasterOptions): AsyncGe
   }
 }
 
-function checkOptions({ learningRate = 2e-3, schedule = 'cosine', clipNorm = 1 }: TrainForecasterOptions): void {
-  checkChoice(where, 'schedule', schedule, ['constant', 'cosine']);
-  checkNumber(where, 'learningRate', learningRate, { above: 0 });
-  checkNumber(where, 'clipNorm', clipNorm, { min: 0 });
-}
-
 function windowSizes(model: Forecaster): { inputLength: number; horizon: number } {
   return { inputLength: model.historyLength, horizon: model.config.horizon };
-}
-
-function defaultTransform(
-  { steps, learningRate = 2e-3, schedule = 'cosine', weightDecay = 0, clipNorm = 1 }: ForecasterTrainingOptions,
-  mask: (path: string) => boolean,
-): GradientTransform {
-  const rate = schedule === 'cosine' ? cosine({ rate: learningRate, minimum: learningRate / 20, steps }) : learningRate;
-  const update = adamw({ learningRate: rate, weightDecay, mask });
-  return clipNorm === 0 ? update : chain(clipByGlobalNorm(clipNorm), update);
 }
 
 /** Mean quantile loss of a batch, in the network's own numbers. */

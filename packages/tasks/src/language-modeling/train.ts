@@ -1,20 +1,15 @@
 import { ArgumentError, checkChoice, checkNumber, parameters } from '@ostinato/core';
 import { ContiguousStreams, RandomWindows, SequentialWindows, type WindowBatch } from '@ostinato/data';
 import {
-  adamw,
   type Checkpoint,
-  chain,
-  clipByGlobalNorm,
-  constant,
-  cosine,
   type FitEvent,
   fit,
   type GradientTransform,
   type Json,
   Optimizer,
   type StepContext,
-  warmup,
 } from '@ostinato/training';
+import { defaultTransform } from '../shared/default-transform.ts';
 import { evaluate } from './evaluate.ts';
 import type { LanguageModelDescription } from './saved.ts';
 import type { AnyLanguageModel } from './transformer.ts';
@@ -105,10 +100,10 @@ export async function* trainLanguageModel(options: TrainLanguageModelOptions): A
       : batches === 'blocks'
         ? new SequentialWindows({ ...sizes, seed, dropLast: true })
         : new ContiguousStreams({ ...sizes, ...(documentStarts ? { documentStarts } : {}) });
-  const all = parameters(model);
+  const { learningRate = 5e-3 } = options;
   const optimizer = new Optimizer(
-    options.transform ?? defaultTransform(options, path => all.get(path)!.rank === 2),
-    all,
+    options.transform ?? defaultTransform(where, { ...options, learningRate }, model),
+    parameters(model),
   );
   const loss =
     batches !== 'streams' || bptt < windowLength
@@ -149,18 +144,12 @@ function windowLengthOf({ model, windowLength }: TrainLanguageModelOptions): num
 }
 
 function checkOptions(options: TrainLanguageModelOptions): void {
-  const { batches = 'windows', steps } = options;
+  const { batches = 'windows' } = options;
   const windowLength = windowLengthOf(options);
   const { bptt = windowLength } = options;
-  const { learningRate = 5e-3, schedule = 'constant', clipNorm = 1, finalRate = 1 / 20, warmup: rise = 0 } = options;
   checkChoice(where, 'batches', batches, ['windows', 'blocks', 'streams']);
-  checkChoice(where, 'schedule', schedule, ['constant', 'cosine']);
   checkNumber(where, 'windowLength', windowLength, { integer: true, min: 1 });
   checkNumber(where, 'bptt', bptt, { integer: true, min: 1 });
-  checkNumber(where, 'learningRate', learningRate, { above: 0 });
-  checkNumber(where, 'finalRate', finalRate, { min: 0, max: 1 });
-  checkNumber(where, 'warmup', rise, { integer: true, min: 0, below: Math.max(1, steps) });
-  checkNumber(where, 'clipNorm', clipNorm, { min: 0 });
   const { model, description } = options;
   if (description && (description.ownRecurrent ?? false) !== model.ownRecurrent) {
     throw new ArgumentError({
@@ -197,19 +186,4 @@ function checkContext(
     got: `'${batches}', ${bptt}`,
     advice: 'Leave bptt out.',
   });
-}
-
-function defaultTransform(
-  options: LanguageModelTrainingOptions,
-  isMatrix: (path: string) => boolean,
-): GradientTransform {
-  const { steps, learningRate = 5e-3, schedule = 'constant', clipNorm = 1 } = options;
-  const { finalRate = 1 / 20, warmup: rise = 0, beta2, weightDecay = 0 } = options;
-  const then =
-    schedule === 'cosine'
-      ? cosine({ rate: learningRate, minimum: learningRate * finalRate, steps: steps - rise })
-      : constant(learningRate);
-  const rate = rise === 0 ? then : warmup(rise, then);
-  const update = adamw({ learningRate: rate, beta2, weightDecay, mask: isMatrix });
-  return clipNorm === 0 ? update : chain(clipByGlobalNorm(clipNorm), update);
 }
