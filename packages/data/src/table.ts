@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { ArgumentError, FormatError } from '@ostinato/core';
 import { CsvError, type Options, parse } from 'csv-parse';
 import type { TextChunks } from './lines.ts';
@@ -42,7 +42,9 @@ export async function* streamTable(
     throw new ArgumentError({ where, rule: 'without a header columns are places', got: columns.join(', '), advice });
   }
   const settings: Options = { bom: true, delimiter, info: true, quote: quotes ? '"' : null, skip_empty_lines: true };
-  const parser = Readable.from(chunks, { objectMode: false }).pipe(parse(settings));
+  const parser = parse(settings);
+  // An error of the source becomes one of the parser, which is thrown below.
+  pipeline(Readable.from(chunks, { objectMode: false }), parser, () => undefined);
   let places: readonly number[] | undefined;
   try {
     for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
