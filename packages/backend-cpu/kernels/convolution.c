@@ -2,95 +2,14 @@
 // product reads, for every tap of the filter, the channels of its pixels where they lie, through a table of their addresses
 // (Dukhan 2019, "The indirect convolution algorithm", arXiv:1907.02129). Where a tap falls into the padding, the address is that of zeros.
 #include "gemm.h"
-#include "tile.h"
+#include "indirect-product.h"
 
 struct Convolution {
   int batch, in_height, in_width, in_channels, out_height, out_width, out_channels;
   int filter_height, filter_width, stride_height, stride_width, dilation_height, dilation_width, pad_top, pad_left;
 };
 
-// Pixels whose addresses are looked up at once: whole groups of TILE_ROWS, which share the panels of the filter in the cache.
-enum { pixel_block = 48, gradient_block = 128 };
-
 INLINE int tap_count(const struct Convolution *c) { return c->filter_height * c->filter_width; }
-
-// One tile: `rows` pixels × `vectors` vectors of output channels, summed up over taps of `depth` channels. `at` holds, tap by tap, the
-// addresses of the pixels; `panel` the panel of the filter, in which tap t begins at row taps[t]·depth.
-INLINE void indirect_tile(int rows, int vectors, const float *const *at, const int *taps, int count, int depth,
-                          const float *panel, float *const *out, int column, int columns) {
-  vec sums[TILE_ROWS][TILE_VECTORS];
-  for (int i = 0; i < rows; i++)
-    for (int v = 0; v < TILE_VECTORS; v++) sums[i][v] = splat(0.0f);
-  for (int t = 0; t < count; t++, at += rows) {
-    const float *a[TILE_ROWS], *b = panel + (usize)taps[t] * depth * TILE_COLUMNS;
-    for (int i = 0; i < rows; i++) a[i] = at[i];
-    UNROLL_NEVER
-    for (int k = 0; k < depth; k++, b += TILE_COLUMNS) {
-      vec x[TILE_VECTORS];
-      for (int v = 0; v < vectors; v++) x[v] = load(b + v * W);
-      for (int i = 0; i < rows; i++) {
-        vec s = load_splat(a[i] + k);
-        for (int v = 0; v < vectors; v++) sums[i][v] = multiply_add(s, x[v], sums[i][v]);
-        PIN(sums[i]);
-      }
-    }
-  }
-  UNROLL_ALL  // or the sums would live in memory
-  for (int i = 0; i < rows; i++) finish_row(out[i] + column, sums[i], columns, 0);
-}
-
-// As few vectors as hold the columns of a last panel.
-#if TILE_VECTORS > 2
-#define FOR_VECTORS(vectors, CALL)           \
-  if (vectors <= 1) { CALL(1) }              \
-  else if (vectors == 2) { CALL(2) }         \
-  else { CALL(TILE_VECTORS) }
-#else
-#define FOR_VECTORS(vectors, CALL) \
-  if (vectors <= 1) { CALL(1) }    \
-  else { CALL(TILE_VECTORS) }
-#endif
-
-// The pixels of a block: addresses group by group, tap by tap, and where the sums of each go.
-struct PixelBlock {
-  const float **at;
-  float *out[pixel_block];
-  int pixels;
-};
-
-// All columns of the pixels of one block. `panels` holds filters of `all` taps, of which `count` take part.
-static void indirect_block(const struct PixelBlock *block, const int *taps, int count, int all, int depth, const float *panels,
-                           int n) {
-  struct Groups groups = groups_of(block->pixels, TILE_ROWS);
-  for (int j = 0; j < n; j += TILE_COLUMNS) {
-    const float *panel = panels + (usize)j * all * depth, *const *at = block->at;
-    float *const *out = block->out;
-    int columns = smaller(TILE_COLUMNS, n - j), vectors = (columns + W - 1) / W;
-    for (int g = 0; g < groups.count; g++) {
-      int height = group_height(groups, g);
-#define CALL_TILE(rows) indirect_tile(rows, WIDTH, at, taps, count, depth, panel, out, j, columns)
-#define CALL_VECTORS(width) { enum { WIDTH = width }; FOR_HEIGHT(height, CALL_TILE) }
-      FOR_VECTORS(vectors, CALL_VECTORS)
-#undef CALL_VECTORS
-#undef CALL_TILE
-      at += height * count;
-      out += height;
-    }
-  }
-}
-
-// Where the address of a pixel for a tap stands in the table.
-INLINE usize table_index(struct Groups groups, int pixel, int tap, int count) {
-  int tall = groups.taller * (groups.height + 1), first, height;
-  if (pixel < tall) {
-    height = groups.height + 1;
-    first = pixel / height * height;
-  } else {
-    height = groups.height;
-    first = tall + (pixel - tall) / height * height;
-  }
-  return (usize)first * count + (usize)tap * height + (pixel - first);
-}
 
 struct ConvolutionScratch {
   float *panels, *zeros;
@@ -136,15 +55,24 @@ EXPORT void conv2d(const float *input, const float *filter, float *output, const
   for (int first = mine.first; first < mine.last; first += pixel_block) {
     struct PixelBlock block = {.at = f.at, .pixels = smaller(pixel_block, mine.last - first)};
     struct Groups groups = groups_of(block.pixels, TILE_ROWS);
-    for (int i = 0; i < block.pixels; i++) {
-      int pixel = first + i, column = pixel % c->out_width, rest = pixel / c->out_width;
-      int top = rest % c->out_height * c->stride_height - c->pad_top, left = column * c->stride_width - c->pad_left;
-      const float *image = input + (usize)(rest / c->out_height) * c->in_height * c->in_width * depth;
-      block.out[i] = output + (usize)pixel * n;
-      for (int t = 0; t < taps; t++) {
-        int y = top + t / c->filter_width * c->dilation_height, x = left + t % c->filter_width * c->dilation_width;
-        int inside = y >= 0 && y < c->in_height && x >= 0 && x < c->in_width;
-        f.at[table_index(groups, i, t, taps)] = inside ? image + ((usize)y * c->in_width + x) * depth : f.zeros;
+    int column = first % c->out_width, row = first / c->out_width % c->out_height, image = first / c->out_width / c->out_height;
+    const float **at = f.at;
+    for (int g = 0, i = 0; g < groups.count; g++, at += group_height(groups, g - 1) * taps) {
+      int height = group_height(groups, g);
+      for (int r = 0; r < height; r++, i++) {
+        int top = row * c->stride_height - c->pad_top, left = column * c->stride_width - c->pad_left;
+        const float *pixels_of = input + (usize)image * c->in_height * c->in_width * depth, **entry = at + r;
+        block.out[i] = output + (usize)(first + i) * n;
+        for (int ky = 0, y = top; ky < c->filter_height; ky++, y += c->dilation_height)
+          for (int kx = 0, x = left; kx < c->filter_width; kx++, x += c->dilation_width, entry += height) {
+            int inside = (unsigned)y < (unsigned)c->in_height && (unsigned)x < (unsigned)c->in_width;
+            *entry = inside ? pixels_of + ((usize)y * c->in_width + x) * depth : f.zeros;
+          }
+        if (++column < c->out_width) continue;
+        column = 0;
+        if (++row < c->out_height) continue;
+        row = 0;
+        image++;
       }
     }
     indirect_block(&block, f.taps, taps, taps, depth, f.panels, n);
@@ -171,8 +99,9 @@ EXPORT void conv2d_input_gradient(const float *d_output, const float *filter, fl
   struct ConvolutionScratch f;
   int taps = tap_count(c), depth = c->out_channels, n = c->in_channels;
   convolution_layout(&team, c, &f, scratch, depth, n);
+  int dots = n <= few_columns && depth >= dot_columns;
   struct Range columns = share_columns(&team, n);
-  for (int j = columns.first; j < columns.last; j += TILE_COLUMNS)
+  for (int j = columns.first; j < columns.last && !dots; j += TILE_COLUMNS)
     for (int t = 0; t < taps; t++)
       pack_right_factor(filter + ((usize)t * n + j) * depth, 1, depth, f.panels + ((usize)j * taps + t * TILE_COLUMNS) * depth,
                         depth, smaller(TILE_COLUMNS, n - j));
@@ -191,23 +120,36 @@ EXPORT void conv2d_input_gradient(const float *d_output, const float *filter, fl
     for (int first = mine.first; first < mine.last; first += pixel_block) {
       struct PixelBlock block = {.at = f.at, .pixels = smaller(pixel_block, mine.last - first)};
       struct Groups groups = groups_of(block.pixels, TILE_ROWS);
-      for (int i = 0; i < block.pixels; i++) {
-        int pixel = first + i, rest = pixel / width, image = rest / rows;
-        int in_y = first_y + rest % rows * c->stride_height, in_x = first_x + pixel % width * c->stride_width;
-        const float *gradient = d_output + (usize)image * c->out_height * c->out_width * depth;
-        block.out[i] = d_input + (((usize)image * c->in_height + in_y) * c->in_width + in_x) * n;
-        for (int t = 0; t < count; t++) {
-          // Divisible: the taps are those of the pixel's phase. Only what is negative is no whole quotient that counts.
-          int above = in_y + c->pad_top - f.taps[t] / c->filter_width, before = in_x + c->pad_left - f.taps[t] % c->filter_width;
-          int y = above / c->stride_height, x = before / c->stride_width;
-          int inside = above >= 0 && y < c->out_height && before >= 0 && x < c->out_width;
-          f.at[table_index(groups, i, t, count)] = inside ? gradient + ((usize)y * c->out_width + x) * depth : f.zeros;
+      int column = first % width, row = first / width % rows, image = first / width / rows;
+      const float **at = f.at;
+      for (int g = 0, i = 0; g < groups.count; g++, at += group_height(groups, g - 1) * count) {
+        int height = group_height(groups, g);
+        for (int r = 0; r < height; r++, i++) {
+          int in_y = first_y + row * c->stride_height, in_x = first_x + column * c->stride_width;
+          const float *gradient = d_output + (usize)image * c->out_height * c->out_width * depth, **entry = at + r;
+          block.out[i] = d_input + (((usize)image * c->in_height + in_y) * c->in_width + in_x) * n;
+          // Whole quotients, negative ones too: the taps are those of the pixel's phase.
+          int bottom = (in_y + c->pad_top - phase_y) / c->stride_height, right = (in_x + c->pad_left - phase_x) / c->stride_width;
+          for (int ky = phase_y, y = bottom; ky < c->filter_height; ky += c->stride_height, y--)
+            for (int kx = phase_x, x = right; kx < c->filter_width; kx += c->stride_width, x--, entry += height) {
+              int inside = (unsigned)y < (unsigned)c->out_height && (unsigned)x < (unsigned)c->out_width;
+              *entry = inside ? gradient + ((usize)y * c->out_width + x) * depth : f.zeros;
+            }
+          if (++column < width) continue;
+          column = 0;
+          if (++row < rows) continue;
+          row = 0;
+          image++;
         }
       }
-      indirect_block(&block, f.taps, count, taps, depth, f.panels, n);
+      if (dots) dot_block(&block, f.taps, count, depth, filter, n);
+      else indirect_block(&block, f.taps, count, taps, depth, f.panels, n);
     }
   }
 }
+
+// Pixels that the filter's gradient sums up at once.
+enum { gradient_block = 128 };
 
 // One tile of the filter's gradient: `rows` input channels × `vectors` vectors of output channels, over `count` pixels.
 INLINE void filter_tile(int rows, int vectors, const float *const *at, int channel, const float *panel, int count, float *c,

@@ -94,6 +94,41 @@ describe('Conv2D', { timeout: 120_000 }, () => {
     });
   });
 
+  it('gradients of few input channels, to the same bits native and by WebAssembly with fused instructions', () => {
+    const names = (['auto', 'off'] as const).map(native => {
+      tf.registerBackend(`few-${native}`, () => new OstinatoCpuBackend({ threads: 1, native }));
+      tf.copyRegisteredKernels('ostinato-cpu', `few-${native}`);
+      return `few-${native}`;
+    });
+    const [first, second] = names.map(name => {
+      tf.setBackend(name);
+      return /relaxed|avx|neon/.test((tf.backend() as OstinatoCpuBackend).info.level);
+    });
+    tf.setBackend('ostinato-cpu');
+    const sizes = fc.record({
+      ...{ side: size(9), channels: size(5), filter: size(4), stride: size(3) },
+      depth: size(70),
+    });
+    try {
+      fc.assert(
+        fc.property(sizes, ({ side, channels, filter, stride, depth }) => {
+          const body = () => {
+            const x = tensor(1, [2, side, side + 2, channels]) as tf.Tensor4D;
+            const weights = tensor(2, [filter, 3, channels, depth]) as tf.Tensor4D;
+            const y = tf.conv2d(x, weights, stride, 'same');
+            return [tf.grad(a => tf.conv2d(a as tf.Tensor4D, weights, stride, 'same'))(x, tensor(3, y.shape)), y];
+          };
+          const results = names.map(name => on(name, body));
+          expectClose(results[1]!, on('cpu', body), { absolute: 1e-4, relative: 1e-5 });
+          expectClose(results[0]!, results[1]!, first === second ? { absolute: 0, relative: 0 } : {});
+        }),
+        { numRuns: 60 },
+      );
+    } finally {
+      for (const name of names) tf.removeBackend(name);
+    }
+  });
+
   it('in one dimension', () => {
     both(() => {
       const [x, filter] = [tensor(1, [3, 21, 5]) as tf.Tensor3D, tensor(2, [4, 5, 9]) as tf.Tensor3D];
@@ -149,6 +184,7 @@ describe('threads', () => {
     [4, 17, 3, 70, 1],
     [2, 31, 20, 16, 2],
     [1, 40, 65, 33, 1],
+    [2, 50, 3, 40, 1],
   ])(
     'give the same bits: %i images of %i², %i → %i channels, stride %i',
     async (batch, side, inputs, outputs, stride) => {

@@ -516,7 +516,10 @@ describe.runIf(isNative)(`native (${native.info.level}) against WebAssembly; ${n
                 ...(reserve ? { reserve } : {}),
                 ...(isLstm ? { dCell: tensor(9, [batch, hidden]) } : {}),
               };
-              const gradientInputs = { ...operands, lengths, output: outputs[0]!, ...more, ...d };
+              // Of a relu whose input rounds to either side of 0, the slopes differ: there both read the same states.
+              const given = kernel === 'OstinatoRnn' && !variant;
+              const output = given ? tf.relu(tensor(10, [batch, time, hidden])) : outputs[0]!;
+              const gradientInputs = { ...operands, lengths, output, ...more, ...d };
               const results = outputs.slice(0, isLstm ? 3 : 2);
               return [...results, ...runKernel(`${kernel}Grad`, gradientInputs, all)];
             },
