@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { kernelInfo } from '@ostinato/backend-cpu';
 import { Rng } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { pytorch } from './peers/pytorch.ts';
+import { besidePytorch, pytorch } from './peers/pytorch.ts';
 import { type Benchmark, type Figures, fastest } from './report.ts';
 
 const sizes = { batch: 32, side: 64, stem: 32, wide: 64 } as const;
@@ -85,33 +85,39 @@ async function measure(
 export const conv: Benchmark = async (report, { quick }) => {
   await tf.setBackend('ostinato-cpu');
   const info = kernelInfo();
-  const ours = await measure('ostinato-cpu', quick ? 3 : 20);
+  const beside = await besidePytorch(
+    quick ? 1 : 3,
+    async () => {
+      const { forward, training } = await measure('ostinato-cpu', quick ? 3 : 10);
+      return [forward, training];
+    },
+    async () => {
+      const peer = await pytorch('conv', info.threads, [sizes]);
+      return 'skipped' in peer ? peer : { milliseconds: peer.milliseconds[0] as unknown as number[] };
+    },
+  );
+  const [forward, training] = beside.ours as [number, number];
   await tf.setBackend('wasm');
   const weights = initialWeights();
   const images = new Rng(9).normal([sizes.batch, sizes.side, sizes.side, 3]) as tf.Tensor4D;
   const wasm = await fastest(2, () => tf.tidy(() => network(images, weights).dataSync()), 1);
   const stock = quick ? null : await measure('cpu', 1, 0); // minutes: once has to do
-  const peer = await pytorch('conv', info.threads, [sizes]);
-  const [torchForward, torchTraining] =
-    'skipped' in peer ? [null, null] : (peer.milliseconds[0] as unknown as number[]);
-  if ('skipped' in peer) report(peer.skipped);
-  const beside = (own: number, other: number | null | undefined): string =>
-    other == null ? '' : `, PyTorch ${other.toFixed(1)} ms, ours takes ${(own / other).toFixed(2)} of that`;
-  report(`forward: ${ours.forward.toFixed(1)} ms (stock wasm ${wasm.toFixed(0)})${beside(ours.forward, torchForward)}`);
+  const [torchForward, torchTraining] = beside.theirs ?? [];
+  report(`forward: ${forward.toFixed(1)} ms (stock wasm ${wasm.toFixed(0)}); ${beside.words[0]}`);
   report(
-    `forward and gradients: ${ours.training.toFixed(1)} ms (stock cpu ${stock?.training.toFixed(0) ?? '–'})${beside(ours.training, torchTraining)}`,
+    `forward and gradients: ${training.toFixed(1)} ms (stock cpu ${stock?.training.toFixed(0) ?? '–'}); ${beside.words[1]}`,
   );
   const figures: Figures = {
     kernels: info as unknown as Record<string, unknown>,
-    forwardMilliseconds: ours.forward,
-    trainingMilliseconds: ours.training,
+    forwardMilliseconds: forward,
+    trainingMilliseconds: training,
     stockWasmForwardMilliseconds: wasm,
     stockCpuForwardMilliseconds: stock?.forward ?? null,
     stockCpuTrainingMilliseconds: stock?.training ?? null,
     pytorchForwardMilliseconds: torchForward ?? null,
     pytorchTrainingMilliseconds: torchTraining ?? null,
-    forwardOfPytorchTime: torchForward ? ours.forward / torchForward : null,
-    trainingOfPytorchTime: torchTraining ? ours.training / torchTraining : null,
+    forwardOfPytorchTime: torchForward ? forward / torchForward : null,
+    trainingOfPytorchTime: torchTraining ? training / torchTraining : null,
   };
   return figures;
 };

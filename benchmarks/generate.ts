@@ -3,7 +3,7 @@ import { Rng } from '@ostinato/core';
 import { generateText, LanguageModel } from '@ostinato/tasks/language-modeling';
 import { CharacterTokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
-import { pytorch } from './peers/pytorch.ts';
+import { besidePytorch, pytorch } from './peers/pytorch.ts';
 import { type Benchmark, type Figures, fastest } from './report.ts';
 
 const sizes = { vocabulary: 83, embedding: 256, hidden: 1024 };
@@ -30,12 +30,19 @@ export const generate: Benchmark = async (report, { quick }) => {
       temperature: 0,
     }));
   };
-  const ours = (1000 * characters) / (await fastest(3, run));
-  report(`ostinato-cpu: ${ours.toFixed(0)} characters/s`);
-  const peer = await pytorch('generate', info.threads, [{ ...sizes, characters }]);
-  const theirs = 'skipped' in peer ? null : (1000 * characters) / peer.milliseconds[0]!;
-  report('skipped' in peer ? peer.skipped : `PyTorch: ${theirs!.toFixed(0)} characters/s`);
+  const beside = await besidePytorch(
+    quick ? 1 : 5,
+    async () => [await fastest(3, run)],
+    () => pytorch('generate', info.threads, [{ ...sizes, characters }]),
+  );
+  const [ours, theirs] = [beside.ours, beside.theirs].map(times => (times ? (1000 * characters) / times[0]! : null));
+  report(`ostinato-cpu: ${ours!.toFixed(0)} characters/s`);
+  report(
+    theirs === null
+      ? beside.words[0]!
+      : `PyTorch: ${theirs!.toFixed(0)} characters/s, ours is ${(ours! / theirs!).toFixed(2)} times that`,
+  );
   model.dispose();
-  const figures: Figures = { kernels: info as unknown as Record<string, unknown>, charactersPerSecond: ours };
-  return { ...figures, pytorchCharactersPerSecond: theirs, timesPytorch: theirs === null ? null : ours / theirs };
+  const figures: Figures = { kernels: info as unknown as Record<string, unknown>, charactersPerSecond: ours! };
+  return { ...figures, pytorchCharactersPerSecond: theirs!, timesPytorch: theirs === null ? null : ours! / theirs! };
 };

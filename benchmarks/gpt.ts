@@ -5,7 +5,7 @@ import { countKernels } from '@ostinato/testing';
 import { adamw, Optimizer } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomTokens } from './character-model.ts';
-import { pytorch } from './peers/pytorch.ts';
+import { besidePytorch, pytorch } from './peers/pytorch.ts';
 import { type Benchmark, type Figures, fastestWithin } from './report.ts';
 import { gptSizes, smallGpt, TranslationModel, translationSizes } from './transformer-models.ts';
 
@@ -62,22 +62,29 @@ export const gpt: Benchmark = async (report, { quick }) => {
   const info = kernelInfo();
   const figures: Figures = { kernels: info as unknown as Record<string, unknown> };
   const budget = quick ? 1000 : 8000;
+  const rounds = quick ? 1 : 3;
   const compare = async (
     name: string,
-    ours: { milliseconds: number; launches: number },
+    ours: () => Promise<{ milliseconds: number; launches: number }>,
     sizes: object,
   ): Promise<void> => {
-    const peer = await pytorch(name, info.threads, [sizes]);
-    const theirs = 'skipped' in peer ? null : peer.milliseconds[0]!;
-    const ratio = theirs === null ? null : ours.milliseconds / theirs;
-    const against =
-      'skipped' in peer ? peer.skipped : `PyTorch ${theirs!.toFixed(1)} ms, ours takes ${ratio!.toFixed(2)} of that`;
-    report(`${name}: ${ours.milliseconds.toFixed(1)} ms, ${ours.launches} kernel launches; ${against}`);
+    let launches = 0;
+    const beside = await besidePytorch(
+      rounds,
+      async () => {
+        const step = await ours();
+        launches = step.launches;
+        return [step.milliseconds];
+      },
+      () => pytorch(name, info.threads, [sizes]),
+    );
+    const [milliseconds, theirs] = [beside.ours[0]!, beside.theirs?.[0] ?? null];
+    report(`${name}: ${milliseconds.toFixed(1)} ms, ${launches} kernel launches; ${beside.words[0]}`);
     Object.assign(figures, {
-      [`${name}Milliseconds`]: ours.milliseconds,
-      [`${name}KernelLaunches`]: ours.launches,
+      [`${name}Milliseconds`]: milliseconds,
+      [`${name}KernelLaunches`]: launches,
       [`${name}PytorchMilliseconds`]: theirs,
-      [`${name}OfPytorchTime`]: ratio,
+      [`${name}OfPytorchTime`]: theirs === null ? null : milliseconds / theirs,
     });
   };
 
@@ -87,25 +94,38 @@ export const gpt: Benchmark = async (report, { quick }) => {
   const tokens = (): tf.Tensor => randomTokens(rng, [batch, gptSizes.block], gptSizes.vocabulary);
   const [inputs, targets] = [tokens(), tokens()];
   const loss = (): tf.Tensor => softmaxCrossEntropy({ logits: small.call(inputs), labels: targets });
-  await compare('gpt', await trainingStep(small, loss, budget), { ...gptSizes, batch });
+  await compare('gpt', () => trainingStep(small, loss, budget), { ...gptSizes, batch });
   small.dispose();
 
   const [pairs, time] = [32, 20];
   const translator = new TranslationModel(rng);
   const words = (): tf.Tensor => randomTokens(rng, [pairs, time], translationSizes.vocabulary);
   const [source, target, labels] = [words(), words(), words()];
-  const translation = await trainingStep(translator, () => translator.loss(source, target, labels), budget);
-  await compare('translation', translation, { ...translationSizes, batch: pairs, time });
+  const translatorLoss = (): tf.Tensor => translator.loss(source, target, labels);
+  await compare('translation', () => trainingStep(translator, translatorLoss, budget), {
+    ...translationSizes,
+    batch: pairs,
+    time,
+  });
   translator.dispose();
   tf.dispose([inputs, targets, source, target, labels]);
 
   const generated = gptSizes.block * (quick ? 1 : 8);
-  const { tokensPerSecond, launches } = await generation(generated);
-  const peer = await pytorch('gpt_generate', info.threads, [{ ...gptSizes, tokens: generated }]);
-  const theirs = 'skipped' in peer ? null : (1000 * generated) / peer.milliseconds[0]!;
+  let launches = 0;
+  const beside = await besidePytorch(
+    rounds,
+    async () => {
+      const own = await generation(generated);
+      launches = own.launches;
+      return [(1000 * generated) / own.tokensPerSecond];
+    },
+    () => pytorch('gpt_generate', info.threads, [{ ...gptSizes, tokens: generated }]),
+  );
+  const tokensPerSecond = (1000 * generated) / beside.ours[0]!;
+  const theirs = beside.theirs && (1000 * generated) / beside.theirs[0]!;
   const against =
     theirs === null
-      ? (peer as { skipped: string }).skipped
+      ? beside.words[0]!
       : `PyTorch ${theirs.toFixed(0)}, ours is ${(tokensPerSecond / theirs).toFixed(2)} times that`;
   report(`generation: ${tokensPerSecond.toFixed(0)} tokens/s, ${launches} kernel launches a token; ${against}`);
   return {

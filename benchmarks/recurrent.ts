@@ -1,7 +1,7 @@
 import { kernelInfo } from '@ostinato/backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { stepFlops, trainingStep } from './character-model.ts';
-import { pytorch } from './peers/pytorch.ts';
+import { besidePytorch, pytorch } from './peers/pytorch.ts';
 import type { Benchmark, Figures } from './report.ts';
 
 const networks = [
@@ -18,24 +18,32 @@ export const recurrent: Benchmark = async (report, { quick }) => {
   const figures: Figures = { kernels: info as unknown as Record<string, unknown> };
   const time = quick ? 10 : 100;
   const shapes = networks.map(({ cell, hidden, batch }) => ({ cell, vocabulary, embedding, hidden, batch, time }));
-  const ours = [];
-  for (const { batch, ...sizes } of shapes) ours.push(await trainingStep(sizes, [batch, time], 10));
-  const peer = await pytorch('char_rnn', info.threads, shapes);
-  if ('skipped' in peer) report(peer.skipped);
+  const launches: number[] = [];
+  const beside = await besidePytorch(
+    quick ? 1 : 3,
+    async () => {
+      const times = [];
+      for (const [i, { batch, ...sizes }] of shapes.entries()) {
+        const step = await trainingStep(sizes, [batch, time], 10);
+        launches[i] = step.launches;
+        times.push(step.milliseconds);
+      }
+      return times;
+    },
+    () => pytorch('char_rnn', info.threads, shapes),
+  );
   for (const [i, { name }] of networks.entries()) {
-    const { milliseconds, launches } = ours[i]!;
+    const milliseconds = beside.ours[i]!;
     const gigaflops = stepFlops(shapes[i]!, shapes[i]!.batch * time) / milliseconds / 1e6;
-    const torch = 'skipped' in peer ? null : peer.milliseconds[i]!;
+    const torch = beside.theirs?.[i] ?? null;
     figures[name] = {
       milliseconds,
       gigaflops,
-      kernelLaunches: launches,
+      kernelLaunches: launches[i]!,
       pytorchMilliseconds: torch,
       ofPytorchTime: torch === null ? null : milliseconds / torch,
     };
-    const beside =
-      torch === null ? '' : `, PyTorch ${torch.toFixed(1)} ms, ours takes ${(milliseconds / torch).toFixed(2)} of that`;
-    report(`${name}: ${milliseconds.toFixed(1)} ms, ${gigaflops.toFixed(0)} GFLOP/s${beside}`);
+    report(`${name}: ${milliseconds.toFixed(1)} ms, ${gigaflops.toFixed(0)} GFLOP/s; ${beside.words[i]}`);
   }
   return figures;
 };

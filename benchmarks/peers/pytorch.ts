@@ -22,3 +22,36 @@ export async function pytorch(name: string, threads: number, sizes: readonly obj
     return { skipped: `no PyTorch: ${python}: ${lastLine || String(code)}` };
   }
 }
+
+/** The fastest milliseconds of ours and of PyTorch's. */
+export interface Beside {
+  readonly ours: readonly number[];
+  /** Null where PyTorch was not asked. */
+  readonly theirs: readonly number[] | null;
+  /** What to print beside each of ours. */
+  readonly words: readonly string[];
+}
+
+/** Measures ours and PyTorch's in turn, so that what else the machine does in a while meets both, and keeps the fastest of each. */
+export async function besidePytorch(
+  rounds: number,
+  ours: () => Promise<readonly number[]>,
+  pytorchs: () => Promise<PyTorchTimes>,
+): Promise<Beside> {
+  let best: readonly number[] = await ours();
+  let peer = await pytorchs();
+  const fastestOf = (a: readonly number[], b: readonly number[]): number[] => a.map((time, i) => Math.min(time, b[i]!));
+  for (let round = 1; round < rounds; round++) {
+    best = fastestOf(best, await ours());
+    if ('skipped' in peer) continue;
+    const next = await pytorchs();
+    if (!('skipped' in next)) peer = { milliseconds: fastestOf(peer.milliseconds, next.milliseconds) };
+  }
+  if ('skipped' in peer)
+    return { ours: best, theirs: null, words: best.map(() => (peer as { skipped: string }).skipped) };
+  const theirs = peer.milliseconds;
+  const words = theirs.map(
+    (time, i) => `PyTorch ${time.toFixed(1)} ms, ours takes ${(best[i]! / time).toFixed(2)} of that`,
+  );
+  return { ours: best, theirs, words };
+}

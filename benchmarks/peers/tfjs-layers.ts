@@ -59,5 +59,7 @@ export async function tfjsLayersStepByExtrapolation(
   const [short, long] = shorter;
   const a = await tfjsLayersStep({ ...sizes, time: short }, repetitions);
   const b = await tfjsLayersStep({ ...sizes, time: long }, repetitions);
+  if (b <= a)
+    throw new Error(`the machine is too busy: ${short} steps took ${a} ms, ${long} took ${b} ms. Measure again.`);
   return b + ((b - a) / (long - short)) * (sizes.time - long);
 }
