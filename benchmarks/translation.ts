@@ -35,12 +35,12 @@ const settings: Record<string, Setting> = {
   transformer: {
     vocabularySize: 6000,
     model: { size: 128, feedForwardSize: 256, numHeads: 4, encoderLayers: 4, decoderLayers: 4, dropout: 0.3 },
-    training: { steps: 15_000, maximumTokens: 4096, learningRate: 3e-3, warmup: 1000, averageDecay: 0.999 },
+    training: { steps: 10_000, maximumTokens: 4096, learningRate: 3e-3, warmup: 1000, averageDecay: 0.999 },
   },
   recurrent: {
     vocabularySize: 6000,
     model: { architecture: 'recurrent', embeddingSize: 256, hiddenSize: 256, dropout: 0.4 },
-    training: { steps: 8000, maximumTokens: 4096, learningRate: 2e-3, warmup: 300, averageDecay: 0.999 },
+    training: { steps: 4500, maximumTokens: 4096, learningRate: 2e-3, warmup: 300, averageDecay: 0.999 },
   },
 };
 

@@ -13,7 +13,11 @@ function points(entries: readonly LogEntry[], field: string): Point[] {
 }
 
 /** The loss curve of a log as an SVG document; undefined before the first measurement. */
-export function lossPlot(entries: readonly LogEntry[], title: string): string | undefined {
+export function lossPlot(
+  entries: readonly LogEntry[],
+  title: string,
+  unit: string = 'nats per token',
+): string | undefined {
   const training = points(
     entries.filter(entry => entry.event === 'step'),
     'loss',
@@ -26,7 +30,7 @@ export function lossPlot(entries: readonly LogEntry[], title: string): string | 
     { name: 'training', points: training, smoothing: training.length > 40 ? 0.8 : 0 },
     { name: 'validation', points: validation },
   ].filter(each => each.points.length > 0);
-  return series.length === 0 ? undefined : lossCurve({ series, title, yLabel: 'loss (nats per token)' });
+  return series.length === 0 ? undefined : lossCurve({ series, title, yLabel: `loss (${unit})` });
 }
 
 /** Writes `loss.svg` of a run. */
@@ -34,7 +38,8 @@ export async function writeLossPlot(
   { lossCurve: path }: RunFolder,
   entries: readonly LogEntry[],
   title: string,
+  unit?: string,
 ): Promise<void> {
-  const svg = lossPlot(entries, title);
+  const svg = lossPlot(entries, title, unit);
   if (svg !== undefined) await writeText(path, svg);
 }

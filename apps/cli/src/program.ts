@@ -2,13 +2,16 @@ import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addClassify } from './commands/classify.ts';
 import { addEngines } from './commands/engines.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExport } from './commands/export.ts';
 import { addGenerate } from './commands/generate.ts';
 import { addScore } from './commands/score.ts';
 import { addStart } from './commands/start.ts';
+import { addTag } from './commands/tag.ts';
 import { addTrain } from './commands/train.ts';
+import { addTranslate } from './commands/translate.ts';
 import { exitCodes, explain } from './failure.ts';
 import { endWithOutput } from './interrupt.ts';
 
@@ -24,6 +27,9 @@ function program(): Command {
   addStart(root);
   addTrain(root);
   addGenerate(root);
+  addClassify(root);
+  addTag(root);
+  addTranslate(root);
   addEvaluate(root);
   addScore(root);
   addExport(root);

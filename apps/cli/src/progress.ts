@@ -24,22 +24,22 @@ export function progressText({
   const total = number(steps);
   return [
     `step ${number(step).padStart(total.length)}/${total}`,
-    bar(step / steps),
+    progressBar(step / steps),
     `loss ${loss.toFixed(3)}`,
     `validation ${validationLoss === undefined ? '  –  ' : validationLoss.toFixed(3)}`,
     `${number(charactersPerSecond).padStart(6)} characters/s`,
-    `${duration(secondsLeft)} left`,
+    `${progressDuration(secondsLeft)} left`,
   ].join('  ');
 }
 
 /** A bar of ten characters. */
-function bar(share: number): string {
+export function progressBar(share: number): string {
   const filled = Math.max(0, Math.min(10, Math.round(10 * share)));
   return '━'.repeat(filled) + '─'.repeat(10 - filled);
 }
 
 /** `45 s`, `3 min 20 s`, `2 h 5 min`. */
-function duration(seconds: number): string {
+export function progressDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);

@@ -1,5 +1,4 @@
 import { checkShape, type Module } from '@ostinato/core';
-import { scaledDotProductAttention } from '@ostinato/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Lengths, readLengths } from './mask.ts';
 
@@ -53,19 +52,15 @@ export function contextOf(
   memory: tf.Tensor,
   { lengths }: MemoryAttentionCallOptions,
 ): ContextResult {
-  const [batch, queries, source] = scores.shape as [number, number, number];
-  // Attention of one head whose products are all zero: the scores are its bias.
-  const { output, weights } = scaledDotProductAttention(
-    {
-      ...{
-        query: tf.zeros([batch, 1, queries, 1]),
-        key: tf.zeros([batch, 1, source, 1]),
-        value: tf.expandDims(memory, 1),
-      },
-      bias: tf.expandDims(scores, 1),
-      keyLengths: readLengths(where, 'lengths', lengths, batch),
-    },
-    { returnWeights: true },
-  );
-  return { context: tf.squeeze(output, [1]), weights: tf.squeeze(weights, [1]) };
+  if (lengths === undefined) {
+    const weights = tf.softmax(scores);
+    return { context: tf.matMul(weights, memory), weights };
+  }
+  const [batch, , source] = scores.shape as [number, number, number];
+  const counts = tf.reshape(readLengths(where, 'lengths', lengths, batch)!, [batch, 1, 1]);
+  const counted = tf.cast(tf.less(tf.range(0, source, 1, 'int32'), counts), 'float32'); // [B, 1, S], 1 where a step counts
+  // Far below every score, yet finite: of a memory without steps the weights are 0, not NaN.
+  const masked = tf.add(scores, tf.mul(tf.sub(counted, 1), 1e9));
+  const weights = tf.mul(tf.softmax(masked), counted);
+  return { context: tf.matMul(weights, memory), weights };
 }

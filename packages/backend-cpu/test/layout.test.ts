@@ -108,6 +108,7 @@ describe('layouts are those of the stock backend', () => {
             sizes.map(() => counted(shape, c.dtype)),
             axis - 1,
           ),
+          ...(shape[axis]! > 0 ? tf.unstack(counted(shape, c.dtype), axis) : []),
         ]);
       }),
       some,

@@ -4,8 +4,15 @@ import { DOMParser } from 'linkedom/worker';
 
 /** Colours that stay apart for the colour-blind and are legible on the light and on the dark background below. */
 const palette = ['#2f7ed8', '#e0612e', '#1f9e77', '#a35fd0', '#c2558f', '#8a8f2d'] as const;
-const light = { background: '#ffffff', text: '#24292f' } as const;
-const dark = { background: '#16191f', text: '#dfe3ea' } as const;
+interface Theme {
+  readonly background: string;
+  readonly text: string;
+}
+
+/** Colours of a page that is light. */
+export const lightTheme: Theme = { background: '#ffffff', text: '#24292f' };
+/** Colours for viewers that prefer dark. */
+export const darkTheme: Theme = { background: '#16191f', text: '#dfe3ea' };
 
 /** The colour of series `index`; after the last colour the palette starts again. */
 export function seriesColour(index: number): string {
@@ -84,7 +91,7 @@ export function figure({ title, width, height, description, x, y, color, marks, 
     marginLeft: margin.left,
     ariaLabel: title === '' ? 'Figure' : title,
     ariaDescription: description,
-    style: { fontSize: '12px', color: light.text, background: 'none' },
+    style: { fontSize: '12px', color: lightTheme.text, background: 'none' },
     x: { tickSize: 0, labelArrow: 'none', labelAnchor: 'center', labelOffset: margin.bottom - 8, ...x },
     y: { grid: true, tickSize: 0, labelArrow: 'none', labelAnchor: 'center', labelOffset: margin.left - 14, ...y },
     ...(color ? { color } : {}),
@@ -105,12 +112,12 @@ export function figure({ title, width, height, description, x, y, color, marks, 
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   svg.setAttribute('role', 'img');
   const background = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-  const attributes = { class: 'background', width: '100%', height: '100%', fill: light.background };
+  const attributes = { class: 'background', width: '100%', height: '100%', fill: lightTheme.background };
   for (const [name, value] of Object.entries(attributes)) background.setAttribute(name, value);
   const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
   style.textContent =
-    `@media (prefers-color-scheme: dark) { svg { color: ${dark.text} !important } ` +
-    `.background { fill: ${dark.background} } }`;
+    `@media (prefers-color-scheme: dark) { svg { color: ${darkTheme.text} !important } ` +
+    `.background { fill: ${darkTheme.background} } }`;
   svg.insertBefore(background, svg.firstChild);
   svg.insertBefore(style, svg.firstChild);
   return svg.outerHTML;

@@ -11,3 +11,10 @@ export {
 } from './profile.ts';
 export { smooth } from './smooth.ts';
 export { sparkline } from './sparkline.ts';
+export {
+  type ScoredToken,
+  type TokenScoresFigureOptions,
+  type TokenScoresTextOptions,
+  tokenScoresFigure,
+  tokenScoresText,
+} from './token-scores.ts';

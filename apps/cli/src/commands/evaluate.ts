@@ -1,7 +1,7 @@
 import { Rng } from '@ostinato/core';
 import { evaluate, type LoadedLanguageModel } from '@ostinato/tasks/language-modeling';
-import type { Command } from 'commander';
-import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
+import { type Command, Option } from 'commander';
+import { startEngine, withCommonOptions } from '../common.ts';
 import { tunePieces, unknownShare } from '../corpus.ts';
 import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
@@ -10,14 +10,16 @@ import { createOutput, type Output } from '../output.ts';
 import { decimal, integer } from '../parse.ts';
 import { promptOf, taskOf } from '../run-record.ts';
 import { sampleTexts } from '../sample.ts';
+import { savedTask } from '../saved-task.ts';
 import { readInput } from '../text-input.ts';
 import { asTunes, shareOfValid } from '../tune-files.ts';
 import { checkCharacters, isReadable } from '../vocabulary.ts';
+import { type EvaluateTextOptions, evaluateText } from './evaluate-text.ts';
+import { type EvaluateTranslationOptions, evaluateTranslation } from './evaluate-translation.ts';
 import { percent } from './train.ts';
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends Omit<EvaluateTextOptions, 'data'>, EvaluateTranslationOptions {
   readonly model?: string;
-  readonly data: string;
   readonly streams: number;
   readonly tunes: number;
   readonly temperature: number;
@@ -29,7 +31,20 @@ export function addEvaluate(root: Command): void {
   withCommonOptions(root.command('evaluate'))
     .description('measure a model on text that it has not seen')
     .option('--model <path>', 'a run folder or a model file (default: the pretrained model that comes along)')
-    .requiredOption('--data <file>', 'a text file, UTF-8 (required)')
+    .option('--data <file>', 'a text file, UTF-8; for classifiers, taggers and translators, as in training')
+    .option('--source <file>', 'sentences for a translator, one a line')
+    .option('--target <file>', 'their translations, line by line')
+    .option('--source-column <name>', "of a translator's --data", 'french')
+    .option('--target-column <name>', "of a translator's --data", 'english')
+    .option('--lowercase', 'capital letters do not count in BLEU (default: as the translator was trained)', false)
+    .option('--beam <count>', "of a translator's search", integer({ min: 1, max: 100 }), 5)
+    .addOption(
+      new Option('--format <kind>', 'of labelled texts (auto: by .csv, .tsv)')
+        .choices(['auto', 'lines', 'csv', 'tsv'])
+        .default('auto'),
+    )
+    .option('--text-column <name>', 'of labelled texts in columns', 'text')
+    .option('--label-column <name>', 'of labelled texts in columns', 'label')
     .option(
       '--streams <count>',
       'read the text as so many pieces side by side: faster, not exact',
@@ -53,7 +68,12 @@ export function addEvaluate(root: Command): void {
 
 async function runEvaluate(output: Output, options: EvaluateOptions): Promise<void> {
   const path = modelFile(options.model);
-  const written = await readInput('--data', options.data);
+  const task = await savedTask(path);
+  if (task === 'translation') return evaluateTranslation(output, path, options);
+  const { data } = options;
+  if (data === undefined) throw badInput('--data', 'a file must be named', 'none');
+  if (task !== 'other') return evaluateText(output, task, path, { ...options, data });
+  const written = await readInput('--data', data);
   await startEngine(output, options);
   const loaded = await loadModel(output, path);
   const { model, tokenizer, details } = loaded;

@@ -8,10 +8,12 @@ import type { Task } from '../run-record.ts';
 import { freshSession, resumedSession } from '../session.ts';
 import { givenOptions, type TrainOptions, withPreset, withTrainOptions } from '../train-options.ts';
 import { type RunResult, runTraining, type Session } from '../training-run.ts';
+import { addTrainText } from './train-text.ts';
+import { addTrainTranslation } from './train-translation.ts';
 
 /** `ostinato train music` and `ostinato train language-model`. */
 export function addTrain(root: Command): void {
-  const train = root.command('train').description('train a model on music or text');
+  const train = root.command('train').description('train a model: music, text, labels, tags, translations');
   withTrainOptions(train.command('music'))
     .description('train on tunes in ABC notation, character by character')
     .option('--data <file>', 'tunes in ABC (default: the tunes that come along)')
@@ -45,6 +47,8 @@ Examples:
   ostinato train language-model --data text.txt --level word --vocabulary-size 10000 --batches streams`,
     )
     .action(async (options: TrainOptions, command: Command) => runTrain('language-model', options, command));
+  addTrainText(train);
+  addTrainTranslation(train);
 }
 
 async function runTrain(task: Task, given: TrainOptions, command: Command): Promise<void> {

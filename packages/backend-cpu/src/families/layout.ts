@@ -1,5 +1,5 @@
 /**
- * Ops that only move values: `Transpose`, `Slice`, `Concat`, `SplitV`, `Pack`, `PadV2`, `Tile`, `Reverse`, of float32 and int32, as
+ * Ops that only move values: `Transpose`, `Slice`, `Concat`, `SplitV`, `Pack`, `Unpack`, `PadV2`, `Tile`, `Reverse`, of float32 and int32, as
  * copies between two layouts. Empty results and other dtypes are left to the stock JavaScript kernels.
  */
 
@@ -165,6 +165,24 @@ function split(call: KernelCall, inputs: Inputs, attributes: Attributes): Tensor
   });
 }
 
+function unpack(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo[] {
+  const { value: x } = inputs as { value: TensorInfo };
+  const { axis: given } = attributes as { axis: number };
+  const axis = util.parseAxisParam(given, x.shape)[0]!;
+  if (!isWord(x) || isEmpty(x.shape)) return runStock('Unpack', call, inputs, attributes) as TensorInfo[];
+  const inner = util.sizeFromShape(x.shape.slice(axis + 1));
+  const outer = util.sizeFromShape(x.shape.slice(0, axis));
+  const count = x.shape[axis]!;
+  return Array.from({ length: count }, (_, i) => {
+    const out = call.output(x.shape.toSpliced(axis, 1), x.dtype as WordType);
+    copyStrided(call, call.input(x) + 4 * i * inner, call.input(out), [
+      { size: outer, from: count * inner, to: inner },
+      { size: inner, from: 1, to: 1 },
+    ]);
+    return out;
+  });
+}
+
 function pack(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
   const tensors = inputs as unknown as TensorInfo[];
   const [first] = tensors as [TensorInfo];
@@ -232,6 +250,7 @@ export function defineLayouts(): void {
   defineKernel('Concat', concat);
   defineKernel('SplitV', split);
   defineKernel('Pack', pack);
+  defineKernel('Unpack', unpack);
   defineKernel('PadV2', pad);
   defineKernel('Tile', tile);
   defineKernel('Reverse', reverse);
