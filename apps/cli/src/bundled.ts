@@ -9,6 +9,7 @@ export const bundled: {
   readonly sentiment: string;
   readonly tagging: string;
   readonly translation: string;
+  readonly series: string;
 } = {
   /** Traditional tunes out of copyright, in ABC. */
   tunes: inData('tunes.abc'),
@@ -20,4 +21,6 @@ export const bundled: {
   tagging: inData('tagging.conll'),
   /** Messages of the TypeScript compiler in English and French. */
   translation: inData('messages.tsv'),
+  /** Monthly passengers of a made-up airline. */
+  series: inData('passengers.csv'),
 };

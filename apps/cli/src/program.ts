@@ -6,6 +6,7 @@ import { addClassify } from './commands/classify.ts';
 import { addEngines } from './commands/engines.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExport } from './commands/export.ts';
+import { addForecast } from './commands/forecast.ts';
 import { addGenerate } from './commands/generate.ts';
 import { addScore } from './commands/score.ts';
 import { addStart } from './commands/start.ts';
@@ -30,6 +31,7 @@ function program(): Command {
   addClassify(root);
   addTag(root);
   addTranslate(root);
+  addForecast(root);
   addEvaluate(root);
   addScore(root);
   addExport(root);

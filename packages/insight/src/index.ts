@@ -1,4 +1,5 @@
 export type { FigureOptions } from './figure.ts';
+export { type ForecastBand, type ForecastPlotOptions, forecastPlot } from './forecast-plot.ts';
 export { type GradientNormPlotOptions, type GradientNormSeries, gradientNormPlot } from './gradient-norm-plot.ts';
 export { type HeatmapOptions, heatmap, heatmapText } from './heatmap.ts';
 export { type LossCurveOptions, type LossPoint, type LossSeries, lossCurve } from './loss-curve.ts';

@@ -14,6 +14,7 @@ import { savedTask } from '../saved-task.ts';
 import { readInput } from '../text-input.ts';
 import { asTunes, shareOfValid } from '../tune-files.ts';
 import { checkCharacters, isReadable } from '../vocabulary.ts';
+import { evaluateForecasting } from './evaluate-forecasting.ts';
 import { type EvaluateTextOptions, evaluateText } from './evaluate-text.ts';
 import { type EvaluateTranslationOptions, evaluateTranslation } from './evaluate-translation.ts';
 import { percent } from './train.ts';
@@ -72,6 +73,7 @@ async function runEvaluate(output: Output, options: EvaluateOptions): Promise<vo
   if (task === 'translation') return evaluateTranslation(output, path, options);
   const { data } = options;
   if (data === undefined) throw badInput('--data', 'a file must be named', 'none');
+  if (task === 'forecasting') return evaluateForecasting(output, path, { ...options, data });
   if (task !== 'other') return evaluateText(output, task, path, { ...options, data });
   const written = await readInput('--data', data);
   await startEngine(output, options);

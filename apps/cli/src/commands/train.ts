@@ -8,12 +8,13 @@ import type { Task } from '../run-record.ts';
 import { freshSession, resumedSession } from '../session.ts';
 import { givenOptions, type TrainOptions, withPreset, withTrainOptions } from '../train-options.ts';
 import { type RunResult, runTraining, type Session } from '../training-run.ts';
+import { addTrainForecasting } from './train-forecasting.ts';
 import { addTrainText } from './train-text.ts';
 import { addTrainTranslation } from './train-translation.ts';
 
 /** `ostinato train music` and `ostinato train language-model`. */
 export function addTrain(root: Command): void {
-  const train = root.command('train').description('train a model: music, text, labels, tags, translations');
+  const train = root.command('train').description('train a model: music, text, translations, labels, tags, series');
   withTrainOptions(train.command('music'))
     .description('train on tunes in ABC notation, character by character')
     .option('--data <file>', 'tunes in ABC (default: the tunes that come along)')
@@ -49,6 +50,7 @@ Examples:
     .action(async (options: TrainOptions, command: Command) => runTrain('language-model', options, command));
   addTrainText(train);
   addTrainTranslation(train);
+  addTrainForecasting(train);
 }
 
 async function runTrain(task: Task, given: TrainOptions, command: Command): Promise<void> {
