@@ -9,6 +9,7 @@ import { addExport } from './commands/export.ts';
 import { addForecast } from './commands/forecast.ts';
 import { addGenerate } from './commands/generate.ts';
 import { addScore } from './commands/score.ts';
+import { addServe } from './commands/serve.ts';
 import { addStart } from './commands/start.ts';
 import { addTag } from './commands/tag.ts';
 import { addTrain } from './commands/train.ts';
@@ -32,6 +33,7 @@ function program(): Command {
   addTag(root);
   addTranslate(root);
   addForecast(root);
+  addServe(root);
   addEvaluate(root);
   addScore(root);
   addExport(root);

@@ -75,6 +75,16 @@ export interface GenerateBatchOptions<S extends State> extends ModelOptions<S>, 
   readonly prompts: readonly ArrayLike<number>[];
   /** Needed unless the temperature is 0. Row b draws from `rng.split(b)`, so other rows do not matter to it. */
   readonly rng?: Rng | undefined;
+  /** What is otherwise in each row: an entry for each prompt. Default: nothing. */
+  readonly rows?: readonly RowOverrides[] | undefined;
+}
+
+/** What may be otherwise in one row of a batch: an option that is not given is that of the batch. */
+export interface RowOverrides extends Partial<RowOptions> {
+  /** What this row draws from, itself. */
+  readonly rng?: Rng | undefined;
+  /** Ends this row alone: nothing more is yielded of it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -93,23 +103,30 @@ export function generate<S extends State>({
   onEnd,
   ...options
 }: GenerateOptions<S>): AsyncGenerator<GeneratedToken, void, undefined> {
-  const rows = startRows('generate', [prompt], rng === undefined ? [] : [rng], options);
+  const rows = startRows('generate', [prompt], [{ ...options, rng }]);
   return run('generate', rows, options, onEnd);
 }
 
 /**
  * Continues several prompts together; tokens of all rows come as they are drawn. A row is what `generate` yields for its
- * prompt with `rng.split(row)`: rows whose prompt is longer are still reading theirs while others generate.
+ * prompt with `rng.split(row)`: rows whose prompt is longer are still reading theirs while others generate. With `rows` each has
+ * options of its own.
  *
  * @throws as `generate` does
  */
 export function generateBatch<S extends State>({
   prompts,
   rng,
+  rows,
   ...options
 }: GenerateBatchOptions<S>): AsyncGenerator<GeneratedToken, void, undefined> {
-  const rngs = rng === undefined ? [] : prompts.map((_, row) => rng.split(row));
-  return run('generateBatch', startRows('generateBatch', prompts, rngs, options), options);
+  const where = 'generateBatch';
+  if (rows !== undefined && rows.length !== prompts.length) {
+    const [expected, got] = [`${prompts.length} entries`, `${rows.length}`];
+    throw new ArgumentError({ where, rule: 'rows must have an entry for each prompt', expected, got });
+  }
+  const each = prompts.map((_, row) => ({ ...options, rng: rng?.split(row), ...rows?.[row] }));
+  return run(where, startRows(where, prompts, each), options);
 }
 
 /** What is known of one row. */
@@ -118,27 +135,16 @@ interface Row {
   /** The prompt and what was generated. */
   readonly ids: number[];
   readonly promptLength: number;
-  readonly rng: Rng | undefined;
+  readonly options: RowOptions & Pick<RowOverrides, 'rng' | 'signal'>;
   readonly text: TextStream | undefined;
   finished: boolean;
 }
 
-function startRows(
-  where: string,
-  prompts: readonly ArrayLike<number>[],
-  rngs: readonly Rng[],
-  options: RowOptions,
-): Row[] {
-  const { maximumTokens, stopTokens = [], stopStrings = [], decode } = options;
+function startRows(where: string, prompts: readonly ArrayLike<number>[], each: readonly Row['options'][]): Row[] {
   if (prompts.length === 0) throw new ArgumentError({ where, rule: 'there must be at least one prompt', got: 'none' });
-  checkSampling(where, { ...options, rng: rngs[0] });
-  checkNumber(where, 'maximumTokens', maximumTokens, { integer: true, min: 1 });
-  for (const token of stopTokens) checkNumber(where, 'stopTokens', token, { integer: true, min: 0 });
-  if (stopStrings.includes('')) throw new ArgumentError({ where, rule: 'a stop string must not be empty', got: "''" });
-  if (stopStrings.length > 0 && decode === undefined) {
-    const advice = 'Pass { decode: ids => tokenizer.decode(ids) }.';
-    throw new ArgumentError({ where, rule: 'stopStrings need decode', got: 'none', advice });
-  }
+  each.forEach(options => {
+    checkRow(where, options);
+  });
   return prompts.map((prompt, index) => {
     const ids = Array.from(prompt);
     if (ids.length === 0) {
@@ -146,9 +152,22 @@ function startRows(
       throw new ArgumentError({ where, rule: 'a prompt must have a token', got: `none in prompt ${index}`, advice });
     }
     for (const id of ids) checkNumber(where, `a token of prompt ${index}`, id, { integer: true, min: 0 });
-    const text = decode && new TextStream(decode, ids, stopStrings);
-    return { index, ids, promptLength: ids.length, rng: rngs[index], text, finished: false };
+    const options = each[index]!;
+    const text = options.decode && new TextStream(options.decode, ids, options.stopStrings ?? []);
+    return { index, ids, promptLength: ids.length, options, text, finished: false };
   });
+}
+
+function checkRow(where: string, options: Row['options']): void {
+  const { maximumTokens, stopTokens = [], stopStrings = [], decode } = options;
+  checkSampling(where, options);
+  checkNumber(where, 'maximumTokens', maximumTokens, { integer: true, min: 1 });
+  for (const token of stopTokens) checkNumber(where, 'stopTokens', token, { integer: true, min: 0 });
+  if (stopStrings.includes('')) throw new ArgumentError({ where, rule: 'a stop string must not be empty', got: "''" });
+  if (stopStrings.length > 0 && decode === undefined) {
+    const advice = 'Pass { decode: ids => tokenizer.decode(ids) }.';
+    throw new ArgumentError({ where, rule: 'stopStrings need decode', got: 'none', advice });
+  }
 }
 
 /** Runs one step and takes its tensors out of the tidy around it. */
@@ -164,7 +183,7 @@ function stepOnce<S extends State>(step: Step<S>, tokens: Int32Array, state: S):
 async function* run<S extends State>(
   where: string,
   rows: readonly Row[],
-  options: ModelOptions<S> & RowOptions,
+  options: ModelOptions<S>,
   onEnd?: GenerateOptions<S>['onEnd'],
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const borrowed = new Set(stateTensors(options.initialState));
@@ -174,7 +193,9 @@ async function* run<S extends State>(
   let state = options.initialState;
   let failed = true;
   try {
-    for (let time = 0; rows.some(row => !row.finished); time++) {
+    for (let time = 0; ; time++) {
+      for (const row of rows) row.finished ||= row.options.signal?.aborted === true;
+      if (rows.every(row => row.finished)) break;
       // [B]; a finished row reads its last token again, and nobody looks at what comes of it.
       const tokens = Int32Array.from(rows, ({ ids }) => ids[Math.min(time, ids.length - 1)]!);
       const output = stepOnce(options.step, tokens, state);
@@ -186,7 +207,7 @@ async function* run<S extends State>(
       const logits = await readRows(where, output.logits, rows.length, drawing.length > 0).finally(() =>
         dispose([output.logits], tensors),
       );
-      const drawn = drawing.map(row => draw(row, logits[row.index]!, options));
+      const drawn = drawing.map(row => draw(row, logits[row.index]!));
       for (const token of drawn) {
         failed = false;
         yield token;
@@ -213,9 +234,9 @@ async function readRows(where: string, logits: tf.Tensor, batch: number, needed:
 }
 
 /** Draws the next token of a row and appends it. */
-function draw(row: Row, logits: Float32Array, options: RowOptions): GeneratedToken {
-  const { maximumTokens, stopTokens = [], stopStrings: _, ...sampling } = options;
-  const token = chooseToken(logits, { ...sampling, rng: row.rng, previous: row.ids });
+function draw(row: Row, logits: Float32Array): GeneratedToken {
+  const { maximumTokens, stopTokens = [], stopStrings: _, ...sampling } = row.options;
+  const token = chooseToken(logits, { ...sampling, previous: row.ids });
   row.ids.push(token);
   const count = row.ids.length - row.promptLength;
   const isStop = stopTokens.includes(token);

@@ -16,6 +16,7 @@ export {
   type GenerateOptions,
   generate,
   generateBatch,
+  type RowOverrides,
   type Step,
   type StepOutput,
 } from './generate.ts';

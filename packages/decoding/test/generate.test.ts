@@ -342,4 +342,34 @@ describe('generateBatch', () => {
       }
     });
   });
+
+  it('gives each row options of its own, as `generate` would have it, and ends rows alone', async () => {
+    const prompts = [[1], [2, 3], [4], [5, 6]];
+    const rows = [
+      { rng: new Rng(1), maximumTokens: 3 },
+      { temperature: 0 },
+      { rng: new Rng(3), temperature: 2, topK: 3, stopTokens: [0] },
+      { signal: AbortSignal.abort() },
+    ];
+    const all = { step, maximumTokens: 8, rng: new Rng(9) };
+    const alone: number[][] = [];
+    for (const [row, prompt] of prompts.entries()) {
+      await withState(1, async initialState => {
+        const own = { ...all, rng: all.rng.split(row), ...rows[row]! };
+        // Rows draw from where their generator stands: here from copies.
+        const rng = row === 1 ? undefined : new Rng([1, 0, 3, 9][row]!);
+        const drawn = await collect(generate({ ...own, rng: rng ?? own.rng, initialState, prompt }));
+        alone.push(drawn.map(({ token }) => token));
+      });
+    }
+    await withState(prompts.length, async initialState => {
+      const drawn = await collect(generateBatch({ ...all, prompts, rows, initialState }));
+      const tokens = prompts.map((_, row) => drawn.filter(one => one.row === row).map(({ token }) => token));
+      expect(tokens.slice(0, 3)).toEqual(alone.slice(0, 3));
+      expect(tokens[3]).toEqual([]);
+      expect(tokens[0]).toHaveLength(3);
+    });
+    const one = { ...all, initialState: { hidden: table }, prompts, rows: rows.slice(1) };
+    expect(() => generateBatch(one)).toThrow('rows must have an entry for each prompt, expected 4 entries, got 3');
+  });
 });

@@ -16,7 +16,19 @@ export interface GenerateTextOptions extends SamplingOptions {
   readonly stop?: readonly string[] | undefined;
   /** Needed unless the temperature is 0; row b draws from `rng.split(b)`. */
   readonly rng?: Rng | undefined;
+  /** What is otherwise in each row: an entry for each prompt, see `generateBatch`. Its `stop` takes the place of the others'. */
+  readonly rows?: readonly TextRowOverrides[] | undefined;
   /** Ends the loop at the next token. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What may be otherwise in one row: an option that is not given is that of all. */
+export interface TextRowOverrides extends SamplingOptions {
+  readonly maximumTokens?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  /** What this row draws from, itself. */
+  readonly rng?: Rng | undefined;
+  /** Ends this row alone, without a last piece. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,6 +54,7 @@ export async function* generateText({
   prompts,
   maximumTokens = 1000,
   stop = [],
+  rows,
   signal,
   ...sampling
 }: GenerateTextOptions): AsyncGenerator<TextPiece, void, undefined> {
@@ -66,6 +79,7 @@ export async function* generateText({
       prompts: encoded,
       maximumTokens,
       stopStrings: stop,
+      rows: rows?.map(({ stop: own, ...row }) => ({ ...defined(row), ...(own ? { stopStrings: own } : {}) })),
       decode: ids => tokenizer.decode(ids),
       initialState,
       step: (ids, state) => model.step(tf.tensor1d(ids, 'int32'), state),
@@ -77,4 +91,9 @@ export async function* generateText({
   } finally {
     disposeState(initialState);
   }
+}
+
+/** The options that have a value. */
+function defined<T extends object>(options: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

@@ -9,7 +9,7 @@ export {
   type TransformerLanguageModelConfig,
 } from './config.ts';
 export { type CharacterEvaluation, type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
-export { type GenerateTextOptions, generateText, type TextPiece } from './generate.ts';
+export { type GenerateTextOptions, generateText, type TextPiece, type TextRowOverrides } from './generate.ts';
 export { KneserNey, type KneserNeyOptions } from './kneser-ney.ts';
 export {
   type HiddenResult,
