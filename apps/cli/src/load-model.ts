@@ -6,6 +6,7 @@ import { bundled } from './bundled.ts';
 import { badInput } from './failure.ts';
 import type { Output } from './output.ts';
 import { findCheckpoint } from './run-folder.ts';
+import { savedTask } from './saved-task.ts';
 
 /** The file of `--model`, or the model that comes along. Throws when there is none; nothing is read. */
 export function modelFile(option: string | undefined): string {
@@ -19,8 +20,10 @@ export function modelFile(option: string | undefined): string {
   );
 }
 
-/** Loads a model and says what it is. */
+/** Loads a language model and says what it is. */
 export async function loadModel(output: Output, path: string): Promise<LoadedLanguageModel> {
+  const task = await savedTask(path);
+  if (task !== 'other') throw badInput('--model', 'must be a language model', `'${path}', of train ${task}`);
   const loaded = await loadLanguageModel(path);
   const { config } = loaded.model;
   const count = [...parameters(loaded.model).values()].reduce((sum, variable) => sum + variable.size, 0);

@@ -18,10 +18,8 @@ const formats: Readonly<Record<string, SavedTask>> = {
 export async function savedTask(path: string): Promise<SavedTask> {
   try {
     const { metadata } = readSafetensors(await readFile(path));
-    const format = formats[metadata.get('format') ?? ''];
-    if (format) return format;
-    const content = JSON.parse(metadata.get('content') ?? '{}') as { config?: { details?: unknown } };
-    return taskIn(content.config?.details);
+    const content = JSON.parse(metadata.get('content') ?? '{}') as { config?: { kind?: string; details?: unknown } };
+    return formats[content.config?.kind ?? metadata.get('format') ?? ''] ?? taskIn(content.config?.details);
   } catch {
     return 'other';
   }

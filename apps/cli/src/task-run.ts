@@ -66,8 +66,10 @@ export async function runTask(options: TaskRunOptions): Promise<TaskRunResult> {
   });
   for await (const event of events) {
     step = event.step;
-    if (event.event === 'start') steps = event.steps;
-    else if (event.event === 'step') {
+    if (event.event === 'start') {
+      steps = event.steps;
+      if (step === steps) output.line(`nothing to train: the run has taken all its ${steps} steps\n`);
+    } else if (event.event === 'step') {
       recent.push(event);
       if (step % logEvery === 0 || step === first + 1 || step === steps) await report();
     } else if (event.event === 'validation') {

@@ -80,13 +80,18 @@ export function withTextTrainOptions(command: Command, task: 'sentiment' | 'tagg
     .option('--one-direction', 'recurrent layers read forward only', false);
   if (isSentiment) {
     command.option('--pooling <kinds>', `of ${poolingNames.join(', ')}; several with commas between`, poolings, [
-      'last',
+      'max',
     ]);
   }
   return command
-    .option('--dropout <rate>', 'between layers and before the output', decimal({ min: 0, below: 1 }), 0.5)
+    .option(
+      '--dropout <rate>',
+      'between layers and before the output',
+      decimal({ min: 0, below: 1 }),
+      isSentiment ? 0.3 : 0.5,
+    )
     .option('--embedding-dropout <rate>', "on elements of tokens' vectors", decimal({ min: 0, below: 1 }), 0.3)
-    .option('--word-dropout <rate>', 'of whole tokens', decimal({ min: 0, below: 1 }), isSentiment ? 0.2 : 0.05)
+    .option('--word-dropout <rate>', 'of whole tokens', decimal({ min: 0, below: 1 }), isSentiment ? 0.1 : 0.05)
     .addOption(new Option('--tokenizer <kind>', 'what a token is').choices(['word', 'bpe']).default('word'))
     .option(
       '--vocabulary-size <tokens>',
@@ -97,9 +102,9 @@ export function withTextTrainOptions(command: Command, task: 'sentiment' | 'tagg
     .option('--keep-case', 'capital letters count', false)
     .option('--vectors <file>', 'pretrained vectors as text: GloVe, fastText, word2vec (needs --tokenizer word)')
     .option('--freeze-vectors', 'the vectors stay as they are', false)
-    .option('--epochs <count>', 'how often everything is read', integer({ min: 1 }), isSentiment ? 8 : 15)
-    .option('--batch <count>', 'examples in a step', integer({ min: 1 }), isSentiment ? 32 : 16)
-    .option('--learning-rate <rate>', 'of Adam', decimal({ above: 0 }), isSentiment ? 1e-3 : 3e-3)
+    .option('--epochs <count>', 'how often everything is read', integer({ min: 1 }), isSentiment ? 12 : 15)
+    .option('--batch <count>', 'examples in a step', integer({ min: 1 }), 16)
+    .option('--learning-rate <rate>', 'of Adam', decimal({ above: 0 }), 3e-3)
     .addOption(
       new Option('--schedule <kind>', 'of the learning rate; cosine falls to a twentieth')
         .choices(['constant', 'cosine'])
@@ -112,7 +117,7 @@ export function withTextTrainOptions(command: Command, task: 'sentiment' | 'tagg
       '--average-decay <rate>',
       'of a moving average of the weights; 0 has none',
       decimal({ min: 0, below: 1 }),
-      isSentiment ? 0.99 : 0,
+      isSentiment ? 0.95 : 0,
     )
     .option('--patience <epochs>', 'stop after so many without a better one (default: never)', integer({ min: 1 }))
     .option('--validation <share>', 'part of the data that is held out', decimal({ min: 0, below: 1 }), 0.1)

@@ -32,9 +32,15 @@ export interface Outcome {
 /** One line of `--json`. */
 export type JsonLine = { readonly event: string } & Readonly<Record<string, unknown>>;
 
-/** Starts the CLI from its sources. */
-export function launch(args: readonly string[], cwd: string): { child: ChildProcess; done: Promise<Outcome> } {
-  const child = spawn(process.execPath, [...nodeOptions, main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts the CLI from its sources; `input` is its standard input. */
+export function launch(
+  args: readonly string[],
+  cwd: string,
+  input?: string | Uint8Array,
+): { child: ChildProcess; done: Promise<Outcome> } {
+  const stdin = input === undefined ? 'ignore' : 'pipe';
+  const child = spawn(process.execPath, [...nodeOptions, main, ...args], { cwd, stdio: [stdin, 'pipe', 'pipe'] });
+  child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout!.on('data', (text: Buffer) => {
@@ -48,8 +54,8 @@ export function launch(args: readonly string[], cwd: string): { child: ChildProc
 }
 
 /** Runs the CLI to its end. */
-export function cli(args: readonly string[], cwd: string): Promise<Outcome> {
-  return launch(args, cwd).done;
+export function cli(args: readonly string[], cwd: string, input?: string | Uint8Array): Promise<Outcome> {
+  return launch(args, cwd, input).done;
 }
 
 /** The lines of `--json`; every line must be one object with an event. */

@@ -9,7 +9,7 @@ import { listenForInterrupt } from '../interrupt.ts';
 import { createOutput, type Output } from '../output.ts';
 import { integer } from '../parse.ts';
 import { findCheckpoint } from '../run-folder.ts';
-import { readLines } from '../text-data.ts';
+import { readTexts } from '../text-data.ts';
 
 interface ClassifyCommandOptions extends CommonOptions {
   readonly model: string;
@@ -52,11 +52,8 @@ Examples:
 
 async function runClassify(output: Output, given: readonly string[], options: ClassifyCommandOptions): Promise<void> {
   const path = findCheckpoint('--model', options.model);
-  if (given.length > 0 && options.file !== undefined) {
-    throw badInput('--file', 'texts come from the command line or from a file', 'both');
-  }
-  const texts = given.length > 0 ? given : await readLines(options.file);
-  if (texts.length === 0) throw badInput('texts', 'there must be a text', 'none');
+  const asked = await readTexts('texts', given, options.file);
+  const texts = asked.map(({ text }) => text);
   await startEngine(output, options);
   const { model, tokenizer } = await loadTextClassifier(path);
   const interrupt = listenForInterrupt(() => undefined);
@@ -66,12 +63,12 @@ async function runClassify(output: Output, given: readonly string[], options: Cl
     const method = options.explain ?? (options.svg === undefined ? undefined : 'gradient');
     const wide = Math.max(...model.config.labels.map(label => label.length));
     output.line();
-    for (const [i, text] of texts.entries()) {
+    for (const [i, { text, line }] of asked.entries()) {
       const { label, probability, probabilities } = found[i]!;
       const explain = method === 'occlusion' ? occlusion : saliency;
       const why = method === undefined ? undefined : await explain({ model, tokenizer, text });
       signal.throwIfAborted();
-      output.event({ event: 'text', text, label, probability, probabilities, tokens: why?.tokens });
+      output.event({ event: 'text', line, text, label, probability, probabilities, tokens: why?.tokens });
       const shown = why ? tokenScoresText({ tokens: why.tokens, colour: output.live }) : text;
       output.line(`${label.padEnd(wide)}  ${(100 * probability).toFixed(1).padStart(5)} %  ${shown}`);
       if (i === 0 && why && options.svg !== undefined) await draw(output, options.svg, why);

@@ -2,22 +2,21 @@ import { evaluate, tellingWords } from '@ostinato/tasks/sentiment';
 import { loadTextClassifier } from '@ostinato/tasks/sentiment/node';
 import { evaluate as evaluateTagger } from '@ostinato/tasks/tagging';
 import { loadSequenceTagger } from '@ostinato/tasks/tagging/node';
+import type { Json } from '@ostinato/training';
 import { type CommonOptions, startEngine } from '../common.ts';
+import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
-import type { Measured } from '../task-session.ts';
-import { formatOf, readLabelled, readTagged } from '../text-data.ts';
+import type { Measured, TaskRecord } from '../task-session.ts';
+import { type LabelledFormat, labelled, type Reader, readPartsAgain, readTagged } from '../text-data.ts';
 import { classifierLines, taggerLines } from '../text-report.ts';
 
 /** Options of `ostinato evaluate` for models of texts. */
-export interface EvaluateTextOptions extends CommonOptions {
-  readonly data: string;
-  readonly format: 'auto' | 'lines' | 'csv' | 'tsv';
-  readonly textColumn: string;
-  readonly labelColumn: string;
+export interface EvaluateTextOptions extends CommonOptions, LabelledFormat {
+  readonly data?: string | undefined;
 }
 
-/** Measures a classifier or a tagger on a file. */
+/** Measures a classifier or a tagger: on a file, or on what its run held out. */
 export async function evaluateText(
   output: Output,
   task: 'sentiment' | 'tagging',
@@ -40,10 +39,11 @@ export async function evaluateText(
 type Measure = (signal: AbortSignal) => Promise<Measured>;
 
 async function preparedClassifier(path: string, options: EvaluateTextOptions): Promise<Measure> {
-  const format = { ...options, format: formatOf(options.data, options.format) };
-  const examples = await readLabelled('--data', options.data, format);
+  const given = options.data === undefined ? null : await labelled(options)('--data', options.data);
   return async signal => {
-    const { model, tokenizer } = await loadTextClassifier(path);
+    const { model, tokenizer, details } = await loadTextClassifier(path);
+    const record = recordOf(details);
+    const examples = given ?? (await heldOut(labelled(record?.reading as unknown as LabelledFormat), record));
     const { lines, fields } = classifierLines(await evaluate({ model, tokenizer, examples, signal }));
     const words = await tellingWords({ model, tokenizer, texts: examples.map(({ text }) => text), count: 8, signal });
     const telling = Object.entries(words).map(
@@ -57,9 +57,22 @@ async function preparedClassifier(path: string, options: EvaluateTextOptions): P
 }
 
 async function preparedTagger(path: string, { data }: EvaluateTextOptions): Promise<Measure> {
-  const sentences = await readTagged('--data', data);
+  const given = data === undefined ? null : await readTagged('--data', data);
   return async signal => {
-    const { model, tokenizer } = await loadSequenceTagger(path);
+    const { model, tokenizer, details } = await loadSequenceTagger(path);
+    const sentences = given ?? (await heldOut(readTagged, recordOf(details)));
     return taggerLines(await evaluateTagger({ model, tokenizer, sentences, signal }));
   };
+}
+
+function recordOf(details: Json): TaskRecord | null {
+  const record = details as unknown as TaskRecord | null;
+  return record?.files && record.training ? record : null;
+}
+
+/** What the run of a model held out. */
+async function heldOut<Example>(read: Reader<Example>, record: TaskRecord | null): Promise<readonly Example[]> {
+  const { validation } = record ? await readPartsAgain(read, record, {}) : { validation: [] };
+  if (validation.length > 0) return validation;
+  throw badInput('--data', 'a file must be named', 'none, and the run of the model held nothing out');
 }

@@ -32,7 +32,10 @@ export function addEvaluate(root: Command): void {
   withCommonOptions(root.command('evaluate'))
     .description('measure a model on text that it has not seen')
     .option('--model <path>', 'a run folder or a model file (default: the pretrained model that comes along)')
-    .option('--data <file>', 'a text file, UTF-8; for classifiers, taggers and translators, as in training')
+    .option(
+      '--data <file>',
+      'a text file, UTF-8; for classifiers, taggers and translators, as in training (default, of classifiers and taggers: what the run held out)',
+    )
     .option('--source <file>', 'sentences for a translator, one a line')
     .option('--target <file>', 'their translations, line by line')
     .option('--source-column <name>', "of a translator's --data", 'french')
@@ -72,9 +75,9 @@ async function runEvaluate(output: Output, options: EvaluateOptions): Promise<vo
   const task = await savedTask(path);
   if (task === 'translation') return evaluateTranslation(output, path, options);
   const { data } = options;
+  if (task === 'sentiment' || task === 'tagging') return evaluateText(output, task, path, options);
   if (data === undefined) throw badInput('--data', 'a file must be named', 'none');
   if (task === 'forecasting') return evaluateForecasting(output, path, { ...options, data });
-  if (task !== 'other') return evaluateText(output, task, path, { ...options, data });
   const written = await readInput('--data', data);
   await startEngine(output, options);
   const loaded = await loadModel(output, path);

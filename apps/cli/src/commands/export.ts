@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { loadForecaster, saveForecaster } from '@ostinato/tasks/forecasting/node';
 import { saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
+import { loadTextClassifier, saveTextClassifier } from '@ostinato/tasks/sentiment/node';
+import { loadSequenceTagger, saveSequenceTagger } from '@ostinato/tasks/tagging/node';
+import { loadTranslator, saveTranslator } from '@ostinato/tasks/translation/node';
 import type { Json } from '@ostinato/training';
 import { type Command, Option } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
@@ -9,6 +13,7 @@ import { badInput } from '../failure.ts';
 import { loadModel } from '../load-model.ts';
 import { createOutput, type Output } from '../output.ts';
 import { findCheckpoint } from '../run-folder.ts';
+import { savedTask } from '../saved-task.ts';
 
 interface ExportOptions extends CommonOptions {
   readonly model: string;
@@ -34,16 +39,35 @@ async function exportModel(output: Output, options: ExportOptions): Promise<void
   const path = findCheckpoint('--model', options.model);
   if (!existsSync(dirname(out))) throw badInput('--out', 'the folder must exist', `'${dirname(out)}'`);
   if (existsSync(out)) throw badInput('--out', 'the file is there already and is not overwritten', `'${out}'`);
+  const task = await savedTask(path);
   await startEngine(output, options);
-  const { model, tokenizer, details } = await loadModel(output, path);
-  await saveLanguageModel(out, { model, tokenizer, details: withoutPath(details), dtype });
+  if (task === 'sentiment') {
+    const loaded = await loadTextClassifier(path);
+    await saveTextClassifier(out, { ...loaded, details: withoutPath(loaded.details), dtype });
+  } else if (task === 'tagging') {
+    const loaded = await loadSequenceTagger(path);
+    await saveSequenceTagger(out, { ...loaded, details: withoutPath(loaded.details), dtype });
+  } else if (task === 'translation') {
+    const loaded = await loadTranslator(path);
+    await saveTranslator(out, { ...loaded, details: withoutPath(loaded.details), dtype });
+  } else if (task === 'forecasting') {
+    const loaded = await loadForecaster(path);
+    await saveForecaster(out, { ...loaded, details: withoutPath(loaded.details), dtype });
+  } else {
+    const { model, tokenizer, details } = await loadModel(output, path);
+    await saveLanguageModel(out, { model, tokenizer, details: withoutPath(details), dtype });
+  }
   const { size } = await stat(out);
   output.event({ event: 'result', path: out, bytes: size, dtype });
   output.line(`wrote ${out}, ${(size / 2 ** 20).toFixed(2)} MiB`);
 }
 
-/** The record of a run without the folders of this machine. */
+/** The record of a run without the folders of this machine, wherever in it they are. */
 function withoutPath(details: Json): Json {
-  const { data, ...rest } = (details ?? {}) as { readonly data?: { readonly path: string; readonly sha256: string } };
-  return { ...rest, ...(data ? { data: { path: basename(data.path), sha256: data.sha256 } } : {}) };
+  if (typeof details !== 'object' || details === null || Array.isArray(details)) return details;
+  const bare = Object.entries(details).map(([name, value]) => [
+    name,
+    name === 'path' && typeof value === 'string' ? basename(value) : withoutPath(value as Json),
+  ]);
+  return Object.fromEntries(bare) as Json;
 }

@@ -3,11 +3,10 @@ import { tag } from '@ostinato/tasks/tagging';
 import { loadSequenceTagger } from '@ostinato/tasks/tagging/node';
 import type { Command } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
-import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
 import { createOutput, type Output } from '../output.ts';
 import { findCheckpoint } from '../run-folder.ts';
-import { readLines } from '../text-data.ts';
+import { readTexts } from '../text-data.ts';
 
 interface TagCommandOptions extends CommonOptions {
   readonly model: string;
@@ -37,11 +36,8 @@ Examples:
 
 async function runTag(output: Output, given: readonly string[], options: TagCommandOptions): Promise<void> {
   const path = findCheckpoint('--model', options.model);
-  if (given.length > 0 && options.file !== undefined) {
-    throw badInput('--file', 'sentences come from the command line or from a file', 'both');
-  }
-  const sentences = given.length > 0 ? given : await readLines(options.file);
-  if (sentences.length === 0) throw badInput('sentences', 'there must be a sentence', 'none');
+  const asked = await readTexts('sentences', given, options.file);
+  const sentences = asked.map(({ text }) => text);
   const silent: Output = { ...output, line: () => undefined };
   await startEngine(options.columns ? silent : output, options);
   const { model, tokenizer } = await loadSequenceTagger(path);
@@ -49,9 +45,9 @@ async function runTag(output: Output, given: readonly string[], options: TagComm
   try {
     const found = await tag({ model, tokenizer, sentences, signal: interrupt.signal });
     if (!options.columns) output.line();
-    for (const { words, tags, probabilities } of found) {
-      output.event({ event: 'sentence', words, tags, probabilities });
-      output.line(options.columns ? words.map((word, i) => `${word}\t${tags[i]}\n`).join('') : inBrackets(words, tags));
+    for (const [i, { words, tags, probabilities }] of found.entries()) {
+      output.event({ event: 'sentence', line: asked[i]!.line, words, tags, probabilities });
+      output.line(options.columns ? words.map((word, t) => `${word}\t${tags[t]}\n`).join('') : inBrackets(words, tags));
     }
     output.event({ event: 'result', sentences: found.length });
   } finally {

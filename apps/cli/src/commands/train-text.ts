@@ -25,16 +25,8 @@ import { startEngine } from '../common.ts';
 import { badInput } from '../failure.ts';
 import { createOutput } from '../output.ts';
 import { emptyFolder, freshFolder } from '../run-folder.ts';
-import {
-  dataFile,
-  type Resumed,
-  resumedRecord,
-  resumedRun,
-  runSession,
-  sameFile,
-  type TaskSession,
-} from '../task-session.ts';
-import { formatOf, holdOut, type LabelledFormat, type Parts, readLabelled, readTagged } from '../text-data.ts';
+import { dataFile, type Resumed, resumedRecord, resumedRun, runSession, type TaskSession } from '../task-session.ts';
+import { type LabelledFormat, labelled, type Parts, readParts, readPartsAgain, readTagged } from '../text-data.ts';
 import { classifierLines, taggerLines } from '../text-report.ts';
 import { encoderConfigOf, recordOf, trainTextTokenizer, vectorsOf } from '../text-session.ts';
 import { type TextTrainOptions, withTextTrainOptions } from '../text-train-options.ts';
@@ -80,24 +72,6 @@ async function runTrainText(task: Task, options: TextTrainOptions, command: Comm
   }
 }
 
-/** Reads the examples of one file. */
-type Reader<Example> = (option: string, path: string) => Promise<Example[]>;
-
-const labelled =
-  ({ format, textColumn, labelColumn }: Pick<TextTrainOptions, 'format' | 'textColumn' | 'labelColumn'>) =>
-  (option: string, path: string): Promise<LabelledText[]> =>
-    readLabelled(option, path, { format: formatOf(path, format), textColumn, labelColumn } as LabelledFormat);
-
-async function readParts<Example>(
-  read: Reader<Example>,
-  { data, validationData }: { readonly data: string; readonly validationData?: string | undefined },
-  held: { readonly validation: number; readonly seed: number },
-): Promise<Parts<Example>> {
-  const examples = await read('--data', data);
-  if (validationData === undefined) return holdOut(examples, held);
-  return { training: examples, validation: await read('--validation-data', validationData) };
-}
-
 /** Reads and checks everything before an engine starts. */
 async function prepareFresh(task: Task, options: TextTrainOptions): Promise<() => TaskSession> {
   const folder = options.out === undefined ? freshFolder(task) : emptyFolder(options.out);
@@ -105,8 +79,11 @@ async function prepareFresh(task: Task, options: TextTrainOptions): Promise<() =
   const { data = bundled[task], validationData } = options;
   const texts = isSentiment ? await readParts(labelled(options), { data, validationData }, options) : null;
   const sentences = isSentiment ? null : await readParts(readTagged, { data, validationData }, options);
-  const labels = texts ? labelsOf(texts.training) : tagsOf(sentences!.training);
-  if (labels.length < 2) throw badInput('--data', 'there must be at least 2 labels', labels.join(' '));
+  // A rare label may be in the part of --data that is held out, and not in the other.
+  const all = <Example>({ training, validation }: Parts<Example>): readonly Example[] =>
+    validationData === undefined ? [...training, ...validation] : training;
+  const labels = texts ? labelsOf(all(texts)) : tagsOf(all(sentences!));
+  checkLabels(labels, texts ? all(texts).length : all(sentences!).flatMap(({ tags }) => tags).length);
   checkKnown(labels, texts?.validation.map(({ label }) => label) ?? sentences!.validation.flatMap(({ tags }) => tags));
   const written = texts?.training.map(({ text }) => text) ?? sentences!.training.flatMap(({ words }) => words);
   const tokenizer = trainTextTokenizer(written, options, { separates: isSentiment });
@@ -130,6 +107,15 @@ async function prepareFresh(task: Task, options: TextTrainOptions): Promise<() =
   };
 }
 
+/** Throws unless the labels can be those of a task: at least two, and not another one for every text. */
+function checkLabels(labels: readonly string[], count: number): void {
+  if (labels.length < 2) throw badInput('--data', 'there must be at least 2 labels', labels.join(' '));
+  if (count < 20 || labels.length <= count / 2) return;
+  const got = `${labels.length} labels of ${count}, such as ${JSON.stringify(labels[0])}`;
+  const advice = 'Does every line have its label where it should be? --help names the formats.';
+  throw badInput('--data', 'labels must occur several times', got, advice);
+}
+
 function checkKnown(labels: readonly string[], held: readonly string[]): void {
   const known = new Set(labels);
   const unknown = held.find(label => !known.has(label));
@@ -149,15 +135,11 @@ async function openResumed(
   const { tokenizer, model } = loaded;
   const common = { tokenizer, record, folder: resumed.folder, checkpoint, vectorsFound: null };
   const given = options as unknown as Record<string, unknown>;
-  const files = {
-    data: await sameFile('data', record, given),
-    validationData: record.files['validationData'] && (await sameFile('validationData', record, given)),
-  };
   if (model instanceof TextClassifier) {
-    const reading = record.reading as unknown as Pick<TextTrainOptions, 'format' | 'textColumn' | 'labelColumn'>;
-    return classifierSession({ ...common, model, parts: await readParts(labelled(reading), files, record) });
+    const reading = record.reading as unknown as LabelledFormat;
+    return classifierSession({ ...common, model, parts: await readPartsAgain(labelled(reading), record, given) });
   }
-  return taggerSession({ ...common, model, parts: await readParts(readTagged, files, record) });
+  return taggerSession({ ...common, model, parts: await readPartsAgain(readTagged, record, given) });
 }
 
 /** What sessions of both tasks begin with. */

@@ -29,7 +29,7 @@ const format: ModelFormat<TextClassifierConfig, TextClassifier> = {
 
 /** The description of a model, for `trainTextClassifier({ description })` and for checkpoints. */
 export function describeTextClassifier(options: Omit<EncodeTextClassifierOptions, 'dtype'>): TextClassifierDescription {
-  return describeModel(options);
+  return describeModel(format, options);
 }
 
 /** A model and its tokenizer as one safetensors file, without the state of its training: to keep, to publish, to load anywhere. */

@@ -6,6 +6,8 @@ import { finalWeights } from './final-weights.ts';
 
 /** What is saved beside the parameters of a model with one tokenizer. */
 export interface ModelDescription<Config> {
+  /** Name of the format that it has without a training: which kind of model this is. */
+  readonly kind?: string | undefined;
   readonly model: Config;
   /** `tokenizer.toJSON()` */
   readonly tokenizer: Json;
@@ -48,23 +50,22 @@ export interface ModelFormat<Config, Model extends Configured<Config>> {
 const version = '1';
 
 /** The description of a model, for checkpoints of its training. */
-export function describeModel<Config>({
-  model,
-  tokenizer,
-  details = null,
-}: EncodeModelOptions<Configured<Config>>): ModelDescription<Config> {
-  return { model: model.config, tokenizer: JSON.parse(JSON.stringify(tokenizer)) as Json, details };
+export function describeModel<Config, Model extends Configured<Config>>(
+  { name }: ModelFormat<Config, Model>,
+  { model, tokenizer, details = null }: EncodeModelOptions<Model>,
+): ModelDescription<Config> {
+  return { kind: name, model: model.config, tokenizer: JSON.parse(JSON.stringify(tokenizer)) as Json, details };
 }
 
 /** A model and its tokenizer as one safetensors file, without the state of its training. */
 export async function encodeModel<Config, Model extends Configured<Config>>(
-  { name }: ModelFormat<Config, Model>,
+  format: ModelFormat<Config, Model>,
   { dtype = 'F32', ...rest }: EncodeModelOptions<Model>,
 ): Promise<Uint8Array> {
   const metadata = new Map([
-    ['format', name],
+    ['format', format.name],
     ['version', version],
-    ['content', JSON.stringify(describeModel<Config>(rest))],
+    ['content', JSON.stringify(describeModel(format, rest))],
   ]);
   return parametersToBytes(parameters(rest.model), { dtype, metadata });
 }
@@ -106,7 +107,10 @@ function build<Config, Model extends Configured<Config>>(
   format: ModelFormat<Config, Model>,
 ): Omit<LoadedModel<Model>, 'checkpoint'> {
   const content = (description ?? {}) as Partial<ModelDescription<Config & { readonly vocabularySize?: number }>>;
-  const { model: config, tokenizer: saved, details = null } = content;
+  const { kind = format.name, model: config, tokenizer: saved, details = null } = content;
+  if (kind !== format.name) {
+    throw damaged(format, { rule: `the file must be ${format.what}`, expected: format.name, got: kind });
+  }
   if (typeof config !== 'object' || config === null || saved === undefined) {
     const rule = `the file must describe ${format.what}`;
     throw damaged(format, { rule, expected: '{ model, tokenizer, details }', got: typeof description });

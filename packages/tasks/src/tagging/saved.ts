@@ -29,7 +29,7 @@ const format: ModelFormat<SequenceTaggerConfig, SequenceTagger> = {
 
 /** The description of a model, for `trainSequenceTagger({ description })` and for checkpoints. */
 export function describeSequenceTagger(options: Omit<EncodeSequenceTaggerOptions, 'dtype'>): SequenceTaggerDescription {
-  return describeModel(options);
+  return describeModel(format, options);
 }
 
 /** A model and its tokenizer as one safetensors file, without the state of its training: to keep, to publish, to load anywhere. */

@@ -51,7 +51,7 @@ function joined({ model, tokenizers, details = null }: Omit<EncodeTranslatorOpti
 
 /** The description of a model, for `trainTranslator({ description })` and for checkpoints. */
 export function describeTranslator(options: Omit<EncodeTranslatorOptions, 'dtype'>): TranslatorDescription {
-  return describeModel<TranslatorConfig>(joined(options));
+  return describeModel(format, joined(options));
 }
 
 /** A model and its tokenizers as one safetensors file, without the state of its training: to keep, to publish, to load anywhere. */
