@@ -15,6 +15,7 @@ import { matmul } from './matmul.ts';
 import { ops } from './ops.ts';
 import { recurrent } from './recurrent.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
+import { sentiment } from './sentiment.ts';
 import { shakespeare } from './shakespeare.ts';
 import { translation } from './translation.ts';
 
@@ -25,6 +26,7 @@ const benchmarks: Record<string, Benchmark> = {
   course,
   'gradients-through-time': gradientsThroughTime,
   gpt,
+  sentiment,
   shakespeare,
   lab1,
   matmul,
