@@ -22,29 +22,24 @@ interface Setting {
   readonly training: Omit<TextClassifierTrainingOptions, 'seed'>;
 }
 
-const dropout = { dropout: 0.5, embeddingDropout: 0.5 };
+const shared = { dropout: 0.5, embeddingDropout: 0.5, wordDropout: 0.3, pooling: ['max'] } as const;
+const schedule = { epochs: 12, schedule: 'cosine', averageDecay: 0.99 } as const;
 const settings: Record<string, Setting> = {
   bilstm: {
-    model: { encoder: 'lstm', embeddingSize: 100, hiddenSize: 150, pooling: ['max'], ...dropout, wordDropout: 0.2 },
-    training: { epochs: 8, averageDecay: 0.99, weightDecay: 0.1 },
+    model: { encoder: 'lstm', embeddingSize: 100, hiddenSize: 150, ...shared },
+    training: { ...schedule, weightDecay: 0.1 },
   },
   'bilstm, 2 layers': {
-    model: {
-      ...{ encoder: 'lstm', embeddingSize: 300, hiddenSize: 150, numLayers: 2, pooling: ['max'] },
-      ...{ ...dropout, wordDropout: 0.2 },
-    },
-    training: { epochs: 8, averageDecay: 0.99, weightDecay: 0.3, labelSmoothing: 0.1 },
+    model: { encoder: 'lstm', embeddingSize: 300, hiddenSize: 150, numLayers: 2, ...shared },
+    training: { ...schedule, weightDecay: 0.3, labelSmoothing: 0.1 },
   },
   convolution: {
-    model: {
-      ...{ encoder: 'convolution', embeddingSize: 300, hiddenSize: 100, kernelSizes: [3, 4, 5], pooling: ['max'] },
-      ...{ ...dropout, wordDropout: 0.2 },
-    },
-    training: { epochs: 6, averageDecay: 0.99, weightDecay: 1, labelSmoothing: 0.1 },
+    model: { encoder: 'convolution', embeddingSize: 300, hiddenSize: 100, kernelSizes: [3, 4, 5], ...shared },
+    training: { ...schedule, epochs: 8, weightDecay: 1, labelSmoothing: 0.1 },
   },
   bag: {
-    model: { encoder: 'bag', embeddingSize: 300, pooling: ['mean', 'max'], ...dropout, wordDropout: 0.3 },
-    training: { epochs: 6, learningRate: 2e-3, averageDecay: 0.99, weightDecay: 1 },
+    model: { encoder: 'bag', embeddingSize: 300, ...shared, pooling: ['mean', 'max'] },
+    training: { ...schedule, epochs: 8, learningRate: 2e-3, weightDecay: 1 },
   },
 };
 

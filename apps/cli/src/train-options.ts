@@ -3,9 +3,12 @@ import { type Command, Option } from 'commander';
 import { type CommonOptions, withCommonOptions } from './common.ts';
 import { decimal, integer } from './parse.ts';
 
+/** Names for `--preset`. */
+type PresetName = 'nanogpt-cpu';
+
 /** Options of `ostinato train …`, by their names in commander. */
 export interface TrainOptions extends CommonOptions {
-  readonly preset?: keyof typeof presets;
+  readonly preset?: PresetName;
   readonly data?: string;
   readonly level: 'character' | 'word';
   readonly vocabularySize?: number;
@@ -86,7 +89,7 @@ export function withTrainOptions(command: Command): Command {
 }
 
 /** Options that go together, by name; the user's own come before them. */
-const presets = {
+const presets: Readonly<Record<PresetName, Partial<TrainOptions>>> = {
   /** nanoGPT's configuration for a CPU. */
   'nanogpt-cpu': {
     ...{ architecture: 'gpt', layers: 4, heads: 4, hidden: 128, length: 64, batch: 12, dropout: 0, tied: true },
@@ -101,10 +104,9 @@ const presets = {
     },
     ...{ batches: 'windows', clipNorm: 1 },
   },
-} as const satisfies Record<string, Partial<TrainOptions>>;
+};
 
-/** Names for `--preset`. */
-const presetNames = Object.keys(presets) as (keyof typeof presets)[];
+const presetNames = Object.keys(presets) as PresetName[];
 
 /** The options with those of their preset in place of defaults. */
 export function withPreset(options: TrainOptions, given: ReadonlySet<string>): TrainOptions {
