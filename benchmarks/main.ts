@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs';
 import '@ostinato/backend-cpu';
+import { captioning } from './captioning.ts';
 import { charRnn } from './char-rnn.ts';
 import { conv } from './conv.ts';
 import { course } from './course.ts';
@@ -20,6 +21,7 @@ import { shakespeare } from './shakespeare.ts';
 import { translation } from './translation.ts';
 
 const benchmarks: Record<string, Benchmark> = {
+  captioning,
   'char-rnn': charRnn,
   conv,
   forecasting,
