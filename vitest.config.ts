@@ -8,6 +8,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'tests/packed/**'],
     setupFiles: ['./tests/setup.ts'],
     pool: 'forks',
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -106,11 +106,11 @@ describe.each(kinds)('a captioner of %s', (_, config) => {
     const model = build(config);
     const events = await run({
       model,
-      steps: 200,
+      steps: 120,
       validation: held,
-      validateEvery: 100,
+      validateEvery: 120,
       averageDecay: 0.9,
-      learningRate: 4e-3,
+      learningRate: 6e-3,
     });
     expect(events.findLast(({ event }) => event === 'validation')).toMatchObject({
       metrics: { validationLoss: expect.any(Number), bleu: expect.any(Number), chrf: expect.any(Number) },

@@ -48,7 +48,7 @@ export function checkTokenizer(
 }
 
 /** How many numbers a model reads of a picture. */
-export function valuesOf({ config }: Captioner): number {
+function valuesOf({ config }: Captioner): number {
   const { encoder, side, positions, featureSize } = config;
   return encoder === 'features' ? positions * featureSize : 3 * side * side;
 }
