@@ -4,6 +4,12 @@ export { type GradientNormPlotOptions, type GradientNormSeries, gradientNormPlot
 export { type HeatmapOptions, heatmap, heatmapText } from './heatmap.ts';
 export { type LossCurveOptions, type LossPoint, type LossSeries, lossCurve } from './loss-curve.ts';
 export {
+  type PictureAttentionData,
+  type PictureAttentionOptions,
+  pictureAttention,
+  pictureAttentionText,
+} from './picture-attention.ts';
+export {
   type KernelProfile,
   type Peak,
   profileStep,

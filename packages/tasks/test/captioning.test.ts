@@ -106,11 +106,11 @@ describe.each(kinds)('a captioner of %s', (_, config) => {
     const model = build(config);
     const events = await run({
       model,
-      steps: 120,
+      steps: 160,
       validation: held,
-      validateEvery: 120,
+      validateEvery: 160,
       averageDecay: 0.9,
-      learningRate: 6e-3,
+      learningRate: 4e-3,
     });
     expect(events.findLast(({ event }) => event === 'validation')).toMatchObject({
       metrics: { validationLoss: expect.any(Number), bleu: expect.any(Number), chrf: expect.any(Number) },
