@@ -21,7 +21,10 @@ const chosen = all.filter(
   ({ name, category, has_img_google: drawn }) => drawn && name && category !== 'Flags' && category !== 'Symbols',
 );
 // Every cell of a sheet has a border of 1 pixel.
-const sheet = await sharp(join(folder, 'img/google/sheets/32.png')).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+const sheet = await sharp(join(folder, 'img/google/sheets/32.png'))
+  .ensureAlpha()
+  .raw()
+  .toBuffer({ resolveWithObject: true });
 const columns = Math.ceil(Math.sqrt(chosen.length));
 const rows = Math.ceil(chosen.length / columns);
 const out = Buffer.alloc(4 * side * side * columns * rows);

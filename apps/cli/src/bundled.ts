@@ -10,6 +10,7 @@ export const bundled: {
   readonly tagging: string;
   readonly translation: string;
   readonly series: string;
+  readonly emoji: string;
 } = {
   /** Traditional tunes out of copyright, in ABC. */
   tunes: inData('tunes.abc'),
@@ -23,4 +24,6 @@ export const bundled: {
   translation: inData('messages.tsv'),
   /** Monthly passengers of a made-up airline. */
   series: inData('passengers.csv'),
+  /** A folder: pictures of Noto Emoji and their names. */
+  emoji: inData('emoji'),
 };

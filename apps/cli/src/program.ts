@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addCaption } from './commands/caption.ts';
 import { addClassify } from './commands/classify.ts';
 import { addEngines } from './commands/engines.ts';
 import { addEvaluate } from './commands/evaluate.ts';
@@ -32,6 +33,7 @@ function program(): Command {
   addClassify(root);
   addTag(root);
   addTranslate(root);
+  addCaption(root);
   addForecast(root);
   addServe(root);
   addEvaluate(root);

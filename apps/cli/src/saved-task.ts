@@ -4,13 +4,14 @@ import { readSafetensors } from '@ostinato/weights';
 /** What a model file was trained for. */
 export type SavedTask = (typeof tasks)[number] | 'other';
 
-const tasks = ['sentiment', 'tagging', 'translation', 'forecasting'] as const;
+const tasks = ['sentiment', 'tagging', 'translation', 'captioning', 'forecasting'] as const;
 
 /** What the header of a model file says, by task. */
 const formats: Readonly<Record<string, SavedTask>> = {
   'ostinato-text-classifier': 'sentiment',
   'ostinato-sequence-tagger': 'tagging',
   'ostinato-translator': 'translation',
+  'ostinato-captioner': 'captioning',
   'ostinato-forecaster': 'forecasting',
 };
 

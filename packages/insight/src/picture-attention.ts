@@ -83,7 +83,13 @@ export function pictureAttention({
     marks: [
       Plot.image(at, {
         ...{ x: ({ x }: { x: number }) => x + 0.5, y: ({ y }: { y: number }) => y + label + 0.5 },
-        ...{ width: pixel, height: pixel, src: () => picture, preserveAspectRatio: 'none', imageRendering: 'pixelated' },
+        ...{
+          width: pixel,
+          height: pixel,
+          src: () => picture,
+          preserveAspectRatio: 'none',
+          imageRendering: 'pixelated',
+        },
       }),
       Plot.rect(covers, { x1: 'x1', x2: 'x2', y1: 'y1', y2: 'y2', fill: '#10131a', fillOpacity: 'cover' }),
       Plot.text(at, {

@@ -14,6 +14,7 @@ import { savedTask } from '../saved-task.ts';
 import { readInput } from '../text-input.ts';
 import { asTunes, shareOfValid } from '../tune-files.ts';
 import { checkCharacters, isReadable } from '../vocabulary.ts';
+import { evaluateCaptioning } from './evaluate-captioning.ts';
 import { evaluateForecasting } from './evaluate-forecasting.ts';
 import { type EvaluateTextOptions, evaluateText } from './evaluate-text.ts';
 import { type EvaluateTranslationOptions, evaluateTranslation } from './evaluate-translation.ts';
@@ -33,15 +34,15 @@ export function addEvaluate(root: Command): void {
     .description('measure a model on text that it has not seen')
     .option('--model <path>', 'a run folder or a model file (default: the pretrained model that comes along)')
     .option(
-      '--data <file>',
-      'a text file, UTF-8; for classifiers, taggers and translators, as in training (default, of classifiers and taggers: what the run held out)',
+      '--data <path>',
+      'a text file, UTF-8; of other models as in training (default, of classifiers and taggers: what the run held out)',
     )
     .option('--source <file>', 'sentences for a translator, one a line')
     .option('--target <file>', 'their translations, line by line')
     .option('--source-column <name>', "of a translator's --data", 'french')
     .option('--target-column <name>', "of a translator's --data", 'english')
     .option('--lowercase', 'capital letters do not count in BLEU (default: as the translator was trained)', false)
-    .option('--beam <count>', "of a translator's search", integer({ min: 1, max: 100 }), 5)
+    .option('--beam <count>', 'of a translator or captioner', integer({ min: 1, max: 100 }), 5)
     .addOption(
       new Option('--format <kind>', 'of labelled texts (auto: by .csv, .tsv)')
         .choices(['auto', 'lines', 'csv', 'tsv'])
@@ -77,6 +78,7 @@ async function runEvaluate(output: Output, options: EvaluateOptions): Promise<vo
   const { data } = options;
   if (task === 'sentiment' || task === 'tagging') return evaluateText(output, task, path, options);
   if (data === undefined) throw badInput('--data', 'a file must be named', 'none');
+  if (task === 'captioning') return evaluateCaptioning(output, path, { ...options, data });
   if (task === 'forecasting') return evaluateForecasting(output, path, { ...options, data });
   const written = await readInput('--data', data);
   await startEngine(output, options);

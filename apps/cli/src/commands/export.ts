@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { loadCaptioner, saveCaptioner } from '@ostinato/tasks/captioning/node';
 import { loadForecaster, saveForecaster } from '@ostinato/tasks/forecasting/node';
 import { saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { loadTextClassifier, saveTextClassifier } from '@ostinato/tasks/sentiment/node';
@@ -50,6 +51,9 @@ async function exportModel(output: Output, options: ExportOptions): Promise<void
   } else if (task === 'translation') {
     const loaded = await loadTranslator(path);
     await saveTranslator(out, { ...loaded, details: withoutPath(loaded.details), dtype });
+  } else if (task === 'captioning') {
+    const loaded = await loadCaptioner(path);
+    await saveCaptioner(out, { ...loaded, details: withoutPath(loaded.details), dtype });
   } else if (task === 'forecasting') {
     const loaded = await loadForecaster(path);
     await saveForecaster(out, { ...loaded, details: withoutPath(loaded.details), dtype });

@@ -8,13 +8,16 @@ import type { Task } from '../run-record.ts';
 import { freshSession, resumedSession } from '../session.ts';
 import { givenOptions, type TrainOptions, withPreset, withTrainOptions } from '../train-options.ts';
 import { type RunResult, runTraining, type Session } from '../training-run.ts';
+import { addTrainCaptioning } from './train-captioning.ts';
 import { addTrainForecasting } from './train-forecasting.ts';
 import { addTrainText } from './train-text.ts';
 import { addTrainTranslation } from './train-translation.ts';
 
 /** `ostinato train music` and `ostinato train language-model`. */
 export function addTrain(root: Command): void {
-  const train = root.command('train').description('train a model: music, text, translations, labels, tags, series');
+  const train = root
+    .command('train')
+    .description('train a model: music, text, translations, captions, labels, tags, series');
   withTrainOptions(train.command('music'))
     .description('train on tunes in ABC notation, character by character')
     .option('--data <file>', 'tunes in ABC (default: the tunes that come along)')
@@ -50,6 +53,7 @@ Examples:
     .action(async (options: TrainOptions, command: Command) => runTrain('language-model', options, command));
   addTrainText(train);
   addTrainTranslation(train);
+  addTrainCaptioning(train);
   addTrainForecasting(train);
 }
 

@@ -79,7 +79,7 @@ export async function readPicture(path: string, options: Omit<DecodePictureOptio
 const fragment = /^(.*)#xywh=(\d+),(\d+),(\d+),(\d+)$/s;
 
 /** Reads pictures; the last file that parts were asked of is not decoded again. */
-function pictureReader(options: Omit<DecodePictureOptions, "name">): (path: string) => Promise<Picture> {
+function pictureReader(options: Omit<DecodePictureOptions, 'name'>): (path: string) => Promise<Picture> {
   let sheet: { readonly path: string; readonly picture: Picture } | undefined;
   const whole = async (path: string, longest?: number): Promise<Picture> => {
     const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -103,7 +103,12 @@ function part(
 ): Picture {
   if (w === 0 || h === 0 || left + w > width || top + h > height) {
     const rule = `the part must lie in '${path}'`;
-    throw new ArgumentError({ where: 'readPicture', rule, expected: `at most ${width} × ${height} pixels`, got: 'more' });
+    throw new ArgumentError({
+      where: 'readPicture',
+      rule,
+      expected: `at most ${width} × ${height} pixels`,
+      got: 'more',
+    });
   }
   const out = new Uint8Array(4 * w * h);
   for (let row = 0; row < h; row++) {
