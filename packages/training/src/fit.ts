@@ -112,6 +112,7 @@ export async function* fit<Batch, Carry extends State = State>(
     if (carry) disposeState(carry);
     carry = resume.state ? restoreState<Carry>(resume.state) : undefined;
     step = resume.step;
+    progress.due &&= validate !== undefined;
   }
 
   const started = { time: performance.now(), step };
@@ -144,10 +145,31 @@ export async function* fit<Batch, Carry extends State = State>(
     yield { event: 'stopped', step, ...ending };
   }
 
+  /** Metrics of the model as it is; undefined when the signal broke them off: a run that goes on then begins with them. */
+  async function validated(): Promise<Readonly<Record<string, number>> | undefined> {
+    try {
+      const metrics = await validate!.run({ step });
+      progress.due = false;
+      return metrics;
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      throw error;
+    }
+  }
+
   try {
     yield { event: 'start', step, steps };
-    while (step < steps) {
+    while (step < steps || progress.due) {
       if (signal?.aborted) return yield* stop({ reason: 'aborted' });
+      if (progress.due) {
+        const metrics = await validated();
+        if (!metrics) return yield* stop({ reason: 'aborted' });
+        const { best, stop: enough } = progress.observe(metrics);
+        yield { event: 'validation', step, metrics, best };
+        if (enough) return yield* stop({ reason: 'early' });
+        if (checkpoint && step % checkpoint.every === 0) yield* save();
+        continue;
+      }
       const batch = await nextBatch(batches);
       if (batch.done) return yield* stop({ reason: 'exhausted' });
 
@@ -184,13 +206,8 @@ export async function* fit<Batch, Carry extends State = State>(
         };
         logged = { time: performance.now(), step, tokens: 0 };
       }
-      if (validate && (step % validate.every === 0 || step === steps)) {
-        const metrics = await validate.run({ step });
-        const { best, stop: enough } = progress.observe(metrics);
-        yield { event: 'validation', step, metrics, best };
-        if (enough) return yield* stop({ reason: 'early' });
-      }
-      if (checkpoint && step % checkpoint.every === 0) yield* save();
+      progress.due = validate !== undefined && (step % validate.every === 0 || step === steps);
+      if (!progress.due && checkpoint && step % checkpoint.every === 0) yield* save();
       if (performance.now() - turnStarted > turnLength) {
         await nextTurn();
         turnStarted = performance.now();

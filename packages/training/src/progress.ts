@@ -28,6 +28,8 @@ export class Progress {
   readonly #plateau: PlateauObserver | undefined;
   #best: number | null = null;
   #badValidations = 0;
+  /** Whether the step that was taken last is still to be validated. */
+  due = false;
 
   constructor(early: EarlyStopping | undefined, plateau: PlateauObserver | undefined) {
     if (early) {
@@ -55,7 +57,7 @@ export class Progress {
   /** As plain JSON data. */
   state(): Json {
     const plateau = this.#plateau ? (this.#plateau.schedule.state() as unknown as Json) : null;
-    return { best: toJsonNumber(this.#best), badValidations: this.#badValidations, plateau };
+    return { best: toJsonNumber(this.#best), badValidations: this.#badValidations, plateau, due: this.due };
   }
 
   /** Goes on from `state`; null is nothing yet. Throws FormatError, before it changes, when it is no such state. */
@@ -64,6 +66,7 @@ export class Progress {
       best: saved = null,
       badValidations,
       plateau = null,
+      due = false,
     } = (state ?? { badValidations: 0 }) as Record<string, Json>;
     const best = fromJsonNumber(saved);
     if (best === undefined || !Number.isSafeInteger(badValidations)) {
@@ -76,6 +79,7 @@ export class Progress {
     if (this.#plateau && plateau !== null) this.#plateau.schedule.restore(plateau as unknown as PlateauState);
     this.#best = best;
     this.#badValidations = badValidations as number;
+    this.due = due === true;
   }
 }
 

@@ -211,6 +211,28 @@ describe('fit', () => {
       expect(run.saved[0]!.step).toBe(3);
     }));
 
+  it('saves when a validation is broken off, and goes on with it', () =>
+    withRun(async run => {
+      const controller = new AbortController();
+      const validate = {
+        every: 3,
+        run: async (): Promise<{ score: number }> => {
+          controller.signal.throwIfAborted();
+          if (!controller.signal.aborted) controller.abort(new Error('enough'));
+          throw controller.signal.reason;
+        },
+      };
+      const first = await run.collect({ steps: 6, validate, signal: controller.signal });
+      expect(kinds(first)).toBe('start0 step1 step2 step3 checkpoint3 aborted');
+      const kept = { every: 3, run: async () => ({ score: 1 }) };
+      const events = await run.collect({ steps: 6, validate: kept, resume: run.saved.at(-1)! });
+      expect(kinds(events).replaceAll(/ checkpoint\d/g, '')).toBe(
+        'start3 validation3 step4 step5 step6 validation6 steps',
+      );
+      const fails = { every: 1, run: () => Promise.reject(new Error('of its own')) };
+      await expect(run.collect({ steps: 6, validate: fails })).rejects.toThrow('of its own');
+    }));
+
   it('lets timers run, so that a timer can abort it', () =>
     withRun(async run => {
       setTimeout(() => controller.abort(), 60);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { pictureAttention, pictureAttentionText } from '@ostinato/insight';
 import { type Caption, caption, type PictureValues, pictureValues } from '@ostinato/tasks/captioning';
@@ -55,6 +56,8 @@ async function runCaption(output: Output, given: readonly string[], options: Cap
   const { beam: beamSize, count, svg } = options;
   if (count > beamSize) throw badInput('--count', 'must be at most --beam', `${count} and ${beamSize}`);
   const files = (await readTexts('pictures', given, options.file)).map(({ text }) => text);
+  const missing = files.find(file => !existsSync(file.replace(/#xywh=.*$/, '')));
+  if (missing !== undefined) throw badInput('pictures', 'no such file', `'${missing}'`, 'Check the path.');
   await startEngine(output, options);
   const { model, tokenizer } = await loadCaptioner(path);
   const { side } = model.config;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArgumentError, atPath, checkNumber, FormatError, ResourceError } from '@ostinato/core';
@@ -158,7 +159,12 @@ export async function readPictureFolder(
       const got = `nothing in column '${columns[file ? 1 : 0]}' of line ${line} of ${table}`;
       throw new FormatError({ where, rule: 'every row must have a file and a caption', got });
     }
-    captions.set(file, [...(captions.get(file) ?? []), caption]);
+    const known = captions.get(file);
+    if (!known && !existsSync(join(folder, fragment.exec(file)?.[1] ?? file))) {
+      const got = `'${file}' in line ${line} of ${table}, which is not there`;
+      throw new FormatError({ where, rule: 'every picture must be in the folder', got });
+    }
+    captions.set(file, [...(known ?? []), caption]);
   }
   if (captions.size === 0) {
     throw new FormatError({ where, rule: 'there must be a picture', got: `none in ${table}` });
