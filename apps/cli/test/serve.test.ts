@@ -3,12 +3,15 @@ import { rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { Rng } from '@ostinato/core';
+import { Captioner, trainCaptionTokenizer } from '@ostinato/tasks/captioning';
+import { saveCaptioner } from '@ostinato/tasks/captioning/node';
 import { LanguageModel } from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel, saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { createTranslator, trainTokenizers } from '@ostinato/tasks/translation';
 import { saveTranslator } from '@ostinato/tasks/translation/node';
 import { CharacterTokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { generationService } from '../src/serve/generation.ts';
 import { loadService } from '../src/serve/load-service.ts';
@@ -99,6 +102,36 @@ describe('serve', () => {
     const pieces = events.slice(0, -1);
     expect(pieces.length).toBeGreaterThan(10);
     expect(pieces.map(([, { text }]) => text).join('')).toBe(whole.body['text']);
+  });
+
+  it('says what pictures show, together as alone, and refuses what is none without harm to others', async () => {
+    const tokenizer = trainCaptionTokenizer(['a red one', 'a blue one']);
+    const { vocabularySize } = tokenizer;
+    const shape = { side: 8, channels: [4, 8], size: 8, numHeads: 2, decoderLayers: 1 };
+    const model = new Captioner({ vocabularySize, ...shape, rng: new Rng(1) });
+    const file = join(folder, 'captioner.safetensors');
+    await saveCaptioner(file, { model, tokenizer });
+    model.dispose();
+    const url = `${await serve({}, file)}/v1/caption`;
+    const pictures = await Promise.all(
+      ['red', 'blue', 'white'].map(async background => {
+        const picture = sharp({ create: { width: 20, height: 9, channels: 3, background } });
+        return (await picture.png().toBuffer()).toString('base64');
+      }),
+    );
+    const alone: Answer[] = [];
+    for (const picture of pictures) alone.push(await post(url, { pictures: [picture], attention: true }));
+    expect(alone[0]!.body['results']).toMatchObject([{ text: expect.any(String), attention: { grid: [2, 2] } }]);
+    const text = Buffer.from('This is text.').toString('base64');
+    const [first, none, second, third] = await Promise.all([
+      post(url, { pictures: pictures.slice(0, 1), attention: true }),
+      post(url, { pictures: [pictures[1], text], attention: true }),
+      post(url, { pictures: [`data:image/png;base64,${pictures[1]}`], attention: true }),
+      post(url, { pictures: pictures.slice(2), attention: true }),
+    ]);
+    expect([first, second, third]).toEqual(alone);
+    expect(none).toMatchObject({ status: 400, body: { error: { where: 'picture 1' } } });
+    expect(await post(url, { pictures: ['no!'] })).toMatchObject({ status: 400 });
   });
 
   it.each([
