@@ -56,7 +56,7 @@ export class TransformerCaptionDecoder extends Module implements CaptionDecoder 
     return this.decoder.initialCache(memory, { maximumTime });
   }
 
-  step(vectors: tf.Tensor, state: State) {
+  step(vectors: tf.Tensor, state: State): { readonly hidden: tf.Tensor; readonly state: State } {
     const cache = state as DecoderCache;
     const placed = this.positions.call(tf.expandDims(vectors, 1), { positions: tf.expandDims(cache.lengths, 1) });
     const { output, cache: next } = this.decoder.step(placed, cache);
@@ -108,7 +108,7 @@ export class RecurrentCaptionDecoder extends Module implements CaptionDecoder {
     return tidyState(() => this.#start(memory));
   }
 
-  step(vectors: tf.Tensor, state: State) {
+  step(vectors: tf.Tensor, state: State): { readonly hidden: tf.Tensor; readonly state: State } {
     const { output, state: next } = this.decoder.step(vectors, state as AttentionDecoderState);
     return { hidden: this.readout.call(output), state: next };
   }

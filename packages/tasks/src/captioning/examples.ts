@@ -81,7 +81,12 @@ export function batchOf(pictures: readonly PictureValues[], { config }: Captione
 }
 
 /** Captions as what is read and what is told: int32 [batch, time] each, labels −1 behind the end. */
-export function captionTensors(captions: readonly Int32Array[]) {
+export function captionTensors(captions: readonly Int32Array[]): {
+  readonly target: tf.Tensor2D;
+  readonly labels: tf.Tensor2D;
+  /** How many are told. */
+  readonly tokens: number;
+} {
   const target = padSequences(captions.map(ids => ids.subarray(0, -1)));
   const labels = padSequences(
     captions.map(ids => ids.subarray(1)),
