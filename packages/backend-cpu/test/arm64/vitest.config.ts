@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import base from '../../../../vitest.config.ts';
+import { settings } from '../../../../vitest.config.ts';
 
 // The kernels' tests on emulated kernels; `test/arm64.test.ts` starts it.
 export default defineConfig({
-  ...base,
+  ...settings,
   test: {
-    ...base.test,
+    ...settings.test,
     include: ['packages/backend-cpu/test/native.test.ts'],
     setupFiles: ['./tests/setup.ts', './packages/backend-cpu/test/arm64/emulated.ts'],
     testTimeout: 300_000,

@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import base from '../../../../vitest.config.ts';
+import { settings } from '../../../../vitest.config.ts';
 
 // The kernels' tests on a library with sanitizers; `test/sanitized.test.ts` starts it.
 export default defineConfig({
-  ...base,
+  ...settings,
   test: {
-    ...base.test,
+    ...settings.test,
     include: ['packages/backend-cpu/test/native.test.ts', 'packages/backend-cpu/test/sanitized/fault.ts'],
     setupFiles: ['./tests/setup.ts', './packages/backend-cpu/test/sanitized/guard.ts'],
   },
