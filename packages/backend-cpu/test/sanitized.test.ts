@@ -49,7 +49,7 @@ describe.runIf(sanitizer)('with sanitizers (skipped without gcc and its libasan 
     const { status, printed } = runSanitized('native.test.ts', '-t', 'against WebAssembly');
     // None at all would pass too, if the pattern of names matched nothing.
     expect(Number(/Tests .*?(\d+) passed/.exec(printed)?.[1]), printed).toBeGreaterThanOrEqual(8);
-    expect(status).toBe(0);
+    expect(status, printed).toBe(0);
   }, 300_000);
 
   it.each(['alone', 'whole vectors'])(
