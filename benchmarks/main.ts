@@ -14,6 +14,7 @@ import { gradientsThroughTime } from './gradients-through-time.ts';
 import { lab1 } from './lab1.ts';
 import { matmul } from './matmul.ts';
 import { ops } from './ops.ts';
+import { ptb } from './ptb.ts';
 import { recurrent } from './recurrent.ts';
 import type { Benchmark, Figures, Report } from './report.ts';
 import { sentiment } from './sentiment.ts';
@@ -33,6 +34,7 @@ const benchmarks: Record<string, Benchmark> = {
   lab1,
   matmul,
   ops,
+  ptb,
   recurrent,
   generate,
   translation,

@@ -8,19 +8,26 @@
 /** Alignment of every address and unit of every size, in bytes: a cache line. */
 const alignment = 64;
 
-interface Block {
+class Block {
   /** Position and size in units of `alignment`. */
   start: number;
   size: number;
-  free: boolean;
+  free: boolean = true;
   /** Given back, but kept whole for the next request of its size. */
-  rests: boolean;
+  rests: boolean = false;
   /** Neighbours by address. */
   lower: Block | undefined;
   upper: Block | undefined;
   /** Neighbours in the free list. */
-  previous: Block | undefined;
-  next: Block | undefined;
+  previous: Block | undefined = undefined;
+  next: Block | undefined = undefined;
+
+  constructor(start: number, size: number, lower: Block | undefined, upper: Block | undefined) {
+    this.start = start;
+    this.size = size;
+    this.lower = lower;
+    this.upper = upper;
+  }
 }
 
 const smallSizes = 16;
@@ -167,10 +174,7 @@ export class Allocator {
       this.#unlink(this.#last);
       this.#last.size += size;
     } else {
-      const block: Block = {
-        ...{ start: this.#end, size, free: true, rests: false },
-        ...{ lower: this.#last, upper: undefined, previous: undefined, next: undefined },
-      };
+      const block = new Block(this.#end, size, this.#last, undefined);
       if (this.#last) this.#last.upper = block;
       this.#last = block;
     }
@@ -179,10 +183,7 @@ export class Allocator {
   }
 
   #split(block: Block, size: number): void {
-    const rest: Block = {
-      ...{ start: block.start + size, size: block.size - size, free: true, rests: false },
-      ...{ lower: block, upper: block.upper, previous: undefined, next: undefined },
-    };
+    const rest = new Block(block.start + size, block.size - size, block, block.upper);
     if (block.upper) block.upper.lower = rest;
     else this.#last = rest;
     block.upper = rest;
