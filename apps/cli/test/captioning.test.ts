@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { decodeCheckpoint } from '@ostinato/training';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, launch, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,13 +50,7 @@ describe('train captioning', () => {
     expect(filesIn(path('whole'))).toEqual(['checkpoint.safetensors', 'log.jsonl', 'loss.svg']);
 
     const { child, done } = launch([...run, ...options, '--out', 'cut'], folder);
-    let printed = '';
-    child.stdout!.on('data', (text: Buffer) => {
-      const before = printed;
-      printed += text.toString();
-      const begun = /"event":"step","step":1\d/;
-      if (begun.test(printed) && !begun.test(before)) child.kill('SIGINT'); // a second one would quit at once
-    });
+    interruptWhen(/"event":"step","step":1\d/, child);
     await done;
     expect((await cli(['train', 'captioning', '--resume', 'cut', '--json'], folder)).stderr).toBe('');
     expect(parametersOf('cut')).toEqual(parametersOf('whole'));

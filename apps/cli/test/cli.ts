@@ -53,6 +53,18 @@ export function launch(
   return { child, done };
 }
 
+/** Presses Ctrl-C, once, when what was printed matches: a second one would quit at once. */
+export function interruptWhen(printed: RegExp, child: ChildProcess): void {
+  let stdout = '';
+  const look = (text: Buffer): void => {
+    stdout += text.toString();
+    if (!printed.test(stdout)) return;
+    child.stdout!.off('data', look);
+    child.kill('SIGINT');
+  };
+  child.stdout!.on('data', look);
+}
+
 /** Runs the CLI to its end. */
 export function cli(args: readonly string[], cwd: string, input?: string | Uint8Array): Promise<Outcome> {
   return launch(args, cwd, input).done;

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint } from '@ostinato/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, launch, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,9 +33,7 @@ describe('train forecasting', () => {
     expect(filesIn(path('whole'))).toEqual(['checkpoint.safetensors', 'log.jsonl', 'loss.svg']);
 
     const { child, done } = launch([...args, ...more, '--intervals', '0.5,0.9', '--out', 'cut'], folder);
-    child.stdout!.on('data', (text: Buffer) => {
-      if (/"event":"step","step":[34]\d/.test(text.toString())) child.kill('SIGINT');
-    });
+    interruptWhen(/"event":"step","step":[34]\d/, child);
     await done;
     expect((await cli(['train', 'forecasting', '--resume', 'cut', '--json'], folder)).stderr).toBe('');
     expect(parametersOf('cut')).toEqual(parametersOf('whole'));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, launch, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -36,9 +36,7 @@ describe('start', () => {
 
   it('goes on after Ctrl-C to what it promises', async () => {
     const { child, done } = launch(['start', '--seconds', '20', '--steps', '100', '--json'], folder);
-    child.stdout!.on('data', (text: Buffer) => {
-      if (/"event":"step"/.test(text.toString())) child.kill('SIGINT');
-    });
+    interruptWhen(/"event":"step"/, child);
     const last = events(await done).at(-1)!;
     const place = 'runs/start-3';
     expect(last).toMatchObject({ event: 'interrupted', folder: place });

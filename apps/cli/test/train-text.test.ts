@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint } from '@ostinato/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, launch, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -98,9 +98,7 @@ describe('train sentiment', () => {
     const more = [...small, '--epochs', '6', '--batch', '4'];
     expect((await cli([...args, ...more, '--out', 'whole'], folder)).code).toBe(0);
     const { child, done } = launch([...args, ...more, '--out', 'cut'], folder);
-    child.stdout!.on('data', (text: Buffer) => {
-      if (/"event":"step","step":[12]\d/.test(text.toString())) child.kill('SIGINT');
-    });
+    interruptWhen(/"event":"step","step":[12]\d/, child);
     expect(events(await done).at(-1)).toMatchObject({ event: 'interrupted', folder: 'cut' });
     const resumed = await cli(['train', 'sentiment', '--resume', 'cut', '--json'], folder);
     expect(resumed.stderr).toBe('');
@@ -167,9 +165,7 @@ describe('train translation', () => {
       signature: expect.stringContaining('tok:13a'),
     });
     const { child, done } = launch([...args, ...more, '--out', 'mt-cut'], folder);
-    child.stdout!.on('data', (text: Buffer) => {
-      if (/"event":"step","step":[34]\d/.test(text.toString())) child.kill('SIGINT');
-    });
+    interruptWhen(/"event":"step","step":[34]\d/, child);
     await done;
     expect((await cli(['train', 'translation', '--resume', 'mt-cut', '--json'], folder)).stderr).toBe('');
     expect(parametersOf('mt-cut')).toEqual(parametersOf('mt'));

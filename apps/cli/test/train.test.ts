@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint } from '@ostinato/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, launch, temporaryFolder, tiny } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, temporaryFolder, tiny } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,9 +86,7 @@ describe('train music', () => {
       ['train', 'music', ...tiny, '--steps', '100000', '--out', 'stopped', '--json'],
       folder,
     );
-    child.stdout!.on('data', (text: Buffer) => {
-      if (/"event":"step","step":4,/.test(text.toString())) child.kill('SIGINT');
-    });
+    interruptWhen(/"event":"step","step":4,/, child);
     const outcome = await done;
     expect(outcome.code).toBe(0);
     const last = events(outcome).at(-1)!;
