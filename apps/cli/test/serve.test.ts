@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const modelFile = join(folder, 'model.safetensors');
 const limits: ServerLimits = {
   ...{ maximumBatch: 8, maximumWait: 2, maximumQueue: 100, maximumBody: 2000, timeout: 20 },
-  ...{ maximumTexts: 4, maximumTokens: 100 },
+  ...{ maximumTexts: 4, maximumTokens: 100, maximumLength: 1000 },
 };
 beforeAll(async () => {
   const tokenizer = CharacterTokenizer.train('abcdefghijklmnopqrstuvwxyz .\n');
@@ -235,6 +235,21 @@ describe('serve', () => {
     expect(both.map(one => (one['results'] as { text: string }[])[0]!.text)).toEqual(results.map(({ text }) => text));
     expect((await post(`${url}/v1/translate`, { texts: [] })).status).toBe(400);
     expect((await post(`${url}/v1/translate`, { texts: ['a', 'b', 'c', 'd', 'e'] })).status).toBe(400);
+    const long = await post(`${url}/v1/translate`, { texts: ['un chat', 'a'.repeat(1001)] });
+    expect(long).toMatchObject({ status: 400, body: { error: { rule: expect.stringContaining('text 1 of texts') } } });
+  });
+
+  it('bounds the time of a translation, and answers others meanwhile', async () => {
+    const url = await serve(
+      { timeout: 0.3, maximumLength: 10_000, maximumBody: 20_000 },
+      join(folder, 'translator.safetensors'),
+    );
+    const slow = post(`${url}/v1/translate`, { texts: ['un chat '.repeat(500)] });
+    let answered = 0;
+    while ((await Promise.race([slow, fetch(`${url}/health`)])).status === 200) answered++;
+    expect((await slow).status).toBe(504);
+    expect(answered).toBeGreaterThan(0);
+    expect((await post(`${url}/v1/translate`, { texts: ['un chat'] })).status).toBe(200);
   });
 
   it('drops a connection that sends no whole request', async () => {

@@ -13,6 +13,7 @@ export {
   ResourceError,
   ShapeError,
 } from './errors.ts';
+export { yieldToEvents } from './event-loop.ts';
 export { type Gradients, stopGradient, type ValueAndGrad, valueAndGrad } from './gradient.ts';
 export {
   constant,

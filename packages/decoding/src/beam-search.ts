@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, checkShape, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, checkShape, type State, yieldToEvents } from '@ostinato/core';
 import { checkGroups, type Group, type GrowthRules, growGroup } from './beam-growth.ts';
 import { type AttendingStep, CarriedState, type StepValues } from './carried-state.ts';
 import { type Hypothesis, hypothesis, type LengthPenalty, lengthPenalty } from './hypothesis.ts';
@@ -89,7 +89,7 @@ export async function beamSearch<S extends State>(options: BeamSearchOptions<S>)
     let active: readonly Sentence[] = sentences;
     let owners: readonly number[] = sentences.map(({ index }) => index);
     for (let time = 0; active.length > 0; time++) {
-      signal?.throwIfAborted();
+      await yieldToEvents(signal);
       const { rows, tokens, sentencesOfRows } = arrange(active, time);
       const sameOwners = equal(sentencesOfRows, owners);
       // Where every row stays, nothing is copied.

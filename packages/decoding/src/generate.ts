@@ -1,4 +1,13 @@
-import { ArgumentError, checkNumber, checkShape, mapState, type Rng, type State, stateTensors } from '@ostinato/core';
+import {
+  ArgumentError,
+  checkNumber,
+  checkShape,
+  mapState,
+  type Rng,
+  type State,
+  stateTensors,
+  yieldToEvents,
+} from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkSampling, chooseToken, type SamplingOptions } from './sample.ts';
 import { logSoftmax } from './softmax.ts';
@@ -194,6 +203,7 @@ async function* run<S extends State>(
   let failed = true;
   try {
     for (let time = 0; ; time++) {
+      await yieldToEvents();
       for (const row of rows) row.finished ||= row.options.signal?.aborted === true;
       if (rows.every(row => row.finished)) break;
       // [B]; a finished row reads its last token again, and nobody looks at what comes of it.

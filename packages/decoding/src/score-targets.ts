@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, checkShape, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, checkShape, type State, yieldToEvents } from '@ostinato/core';
 import { type AttendingStep, CarriedState } from './carried-state.ts';
 import { logSumExp } from './softmax.ts';
 
@@ -50,6 +50,7 @@ export async function scoreTargets<S extends State>({
   const carried = new CarriedState(step, initialState);
   try {
     for (let time = 0; time < steps; time++) {
+      await yieldToEvents();
       // [B]; a row that has ended reads its last token again, and nobody looks at what comes of it.
       const tokens = Int32Array.from(rows, ({ ids }) => ids[Math.min(time, ids.length - 1)]!);
       const { logits, vocabulary } = await carried.step(tokens, values => {

@@ -189,3 +189,17 @@ describe('beamSearch', () => {
     await expect(search([0], options)).rejects.toThrow(message);
   });
 });
+
+it('lets timers in while it searches, and stops at a signal', async () => {
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 1);
+  const before = tf.memory().numTensors;
+  try {
+    const long = { maximumTokens: 10_000_000, suppress: [1], signal: AbortSignal.timeout(200) };
+    await expect(search([0], long)).rejects.toThrow(/timeout/);
+  } finally {
+    clearInterval(ticking);
+  }
+  expect(ticks).toBeGreaterThan(1);
+  expect(tf.memory().numTensors).toBe(before);
+});

@@ -237,6 +237,25 @@ describe('trainForecaster', () => {
     for (const model of [whole, cut, loaded.model]) model.dispose();
   });
 
+  it('ends with the weights and the calibration of its best validation', async () => {
+    const model = build({ ...shape, statistics });
+    const losses: number[] = [];
+    const found: ReturnType<typeof values>[] = [];
+    const training = trainForecaster({
+      ...{ model, series, range: parts.train, validation: parts.validation },
+      ...{ steps: 60, validateEvery: 6, batchSize: 8, learningRate: 0.1, schedule: 'constant', seed: 5 },
+    });
+    for await (const event of training) {
+      if (event.event !== 'validation') continue;
+      losses.push(event.metrics['validationLoss']!);
+      found.push(values(model));
+    }
+    const best = losses.indexOf(Math.min(...losses));
+    expect(best).toBeLessThan(losses.length - 1); // else it would prove nothing
+    expect(values(model)).toEqual(found[best]);
+    model.dispose();
+  });
+
   it('refuses parts without a window', async () => {
     const model = build();
     await expect(run({ model, range: { from: 0, to: 10 } })).rejects.toThrow(/too few rows for one window/);

@@ -1,4 +1,12 @@
-import { ArgumentError, checkNumber, disposeState, type Parameters, Rng, type State } from '@ostinato/core';
+import {
+  ArgumentError,
+  checkNumber,
+  disposeState,
+  type Parameters,
+  Rng,
+  type State,
+  yieldToEvents,
+} from '@ostinato/core';
 import {
   type Checkpoint,
   captureCheckpoint,
@@ -71,9 +79,6 @@ export interface FitOptions<Batch, Carry extends State> {
 /** Why a run stops: the parts of each kind of `StoppedEvent` that it adds. */
 type Ending<Event = StoppedEvent> = Event extends StoppedEvent ? Omit<Event, 'event' | 'step'> : never;
 
-/** Longest time, in milliseconds, that passes before other tasks of the event loop get their turn. */
-const turnLength = 25;
-
 /**
  * Trains, step by step, as its caller asks for events:
  * loss and gradients → are they finite? → update → events → next batch.
@@ -117,7 +122,6 @@ export async function* fit<Batch, Carry extends State = State>(
 
   const started = { time: performance.now(), step };
   let logged = { time: started.time, step, tokens: 0 as number | null };
-  let turnStarted = started.time;
   let savedStep = step;
   let cursor = batches.state?.() as Json | undefined;
 
@@ -208,10 +212,7 @@ export async function* fit<Batch, Carry extends State = State>(
       }
       progress.due = validate !== undefined && (step % validate.every === 0 || step === steps);
       if (!progress.due && checkpoint && step % checkpoint.every === 0) yield* save();
-      if (performance.now() - turnStarted > turnLength) {
-        await nextTurn();
-        turnStarted = performance.now();
-      }
+      await yieldToEvents();
     }
     yield* stop({ reason: 'steps' });
   } finally {
@@ -260,16 +261,4 @@ function checkResume<Batch, Carry extends State>(resume: Checkpoint, { batches }
 async function nextBatch<Batch>(batches: Batches<Batch>): Promise<IteratorResult<Batch, unknown>> {
   const batch = await batches.next();
   return batch.done ? await batches.next() : batch;
-}
-
-/** Resolves when the event loop has served what waits. A timer would be held back to 4 ms, and a promise serves nobody. */
-function nextTurn(): Promise<void> {
-  return new Promise(resolve => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

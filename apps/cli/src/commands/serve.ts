@@ -17,6 +17,7 @@ interface ServeOptions extends CommonOptions {
   readonly queue: number;
   readonly body: number;
   readonly texts: number;
+  readonly length: number;
   readonly tokens: number;
   readonly timeout: number;
   readonly grace: number;
@@ -35,6 +36,7 @@ export function addServe(root: Command): void {
     .option('--queue <count>', 'most requests that wait; more are refused', integer({ min: 1 }), 256)
     .option('--body <bytes>', 'most of a request', integer({ min: 1 }), 1_000_000)
     .option('--texts <count>', 'most of a request', integer({ min: 1 }), 64)
+    .option('--length <characters>', 'most of a text', integer({ min: 1 }), 10_000)
     .option('--tokens <count>', 'most of a generated text', integer({ min: 1 }), 2000)
     .option(
       '--timeout <seconds>',
@@ -68,7 +70,8 @@ async function serve(output: Output, options: ServeOptions): Promise<void> {
       maximumQueue: options.queue,
       timeout: options.timeout,
     },
-    ...{ maximumBody: options.body, maximumTexts: options.texts, maximumTokens: options.tokens },
+    ...{ maximumBody: options.body, maximumTexts: options.texts, maximumLength: options.length },
+    maximumTokens: options.tokens,
   };
   const interrupt = listenForInterrupt(() => output.line('\nstopping … (Ctrl-C again quits at once)'));
   try {

@@ -9,6 +9,20 @@ export interface Job<Request> {
   readonly fail: (error: unknown) => void;
 }
 
+/** Aborted when nobody waits for any of the jobs any more. */
+export function nobodyWaits(jobs: readonly Pick<Job<unknown>, 'signal'>[]): AbortSignal {
+  const controller = new AbortController();
+  let waiting = jobs.length;
+  const gone = (): void => {
+    if (--waiting === 0) controller.abort(new DOMException('nobody waits for the answer', 'AbortError'));
+  };
+  for (const { signal } of jobs) {
+    if (signal.aborted) gone();
+    else signal.addEventListener('abort', gone, { once: true });
+  }
+  return controller.signal;
+}
+
 /** Options of `Batcher`. */
 export interface BatcherOptions<Request> {
   /** Computes jobs of one kind together; each is finished or failed. Their signals may be aborted at any time. */

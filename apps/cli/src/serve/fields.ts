@@ -1,5 +1,6 @@
 import { checkNumber } from '@ostinato/core';
 import { badInput } from '../failure.ts';
+import type { RequestLimits } from './service.ts';
 
 const where = 'request';
 
@@ -9,6 +10,8 @@ interface Bounds {
   readonly max?: number;
   readonly above?: number;
 }
+
+type TextLimits = Pick<RequestLimits, 'maximumTexts' | 'maximumLength'>;
 
 /** Reads the fields of a request's body; each may be asked for once, and `end` refuses what nobody asked for. */
 export class Fields {
@@ -23,24 +26,31 @@ export class Fields {
     this.#body = body as Record<string, unknown>;
   }
 
-  text(name: string, { blank = false }: { readonly blank?: boolean } = {}): string {
+  /** A text that may be empty. */
+  text(name: string, { maximumLength }: Pick<TextLimits, 'maximumLength'>): string {
     const value = this.#take(name);
-    if (typeof value === 'string' && (blank || value !== '')) return value;
-    throw badInput(where, `${name} must be a text${blank ? '' : ' that is not empty'}`, shown(value));
+    if (typeof value !== 'string') throw badInput(where, `${name} must be a text`, shown(value));
+    checkLength(name, value, maximumLength);
+    return value;
   }
 
-  /** Texts: at least one, at most `most`. */
-  texts(name: string, most: number): string[] {
+  /** Texts: at least one. */
+  texts(name: string, { maximumTexts, maximumLength }: TextLimits): string[] {
     const value = this.#take(name);
-    if (Array.isArray(value) && value.every(one => typeof one === 'string') && value.length > 0) {
-      if (value.length <= most) return value;
-      throw badInput(where, `${name} must hold at most ${most} texts`, String(value.length));
+    if (!Array.isArray(value) || !value.every(one => typeof one === 'string') || value.length === 0) {
+      throw badInput(where, `${name} must be a list of texts`, shown(value));
     }
-    throw badInput(where, `${name} must be a list of texts`, shown(value));
+    if (value.length > maximumTexts) {
+      throw badInput(where, `${name} must hold at most ${maximumTexts} texts`, String(value.length));
+    }
+    value.forEach((text, i) => {
+      checkLength(`text ${i} of ${name}`, text, maximumLength);
+    });
+    return value;
   }
 
-  optionalTexts(name: string, most: number): string[] | undefined {
-    return this.#has(name) ? this.texts(name, most) : undefined;
+  optionalTexts(name: string, limits: TextLimits): string[] | undefined {
+    return this.#has(name) ? this.texts(name, limits) : undefined;
   }
 
   number(name: string, bounds: Bounds): number | undefined {
@@ -89,6 +99,10 @@ export class Fields {
     this.#known.add(name);
     return this.#body[name];
   }
+}
+
+function checkLength(name: string, text: string, most: number): void {
+  if (text.length > most) throw badInput(where, `${name} must have at most ${most} characters`, String(text.length));
 }
 
 const shown = (value: unknown): string =>

@@ -20,8 +20,9 @@ export function generationService({ model, tokenizer, details }: LoadedLanguageM
     path: '/v1/generate',
     model: model.config,
     streams: true,
-    parse(fields, { maximumTokens: most, maximumTexts }) {
-      const prompt = fields.text('prompt', { blank: true }) || promptOf(details);
+    parse(fields, limits) {
+      const most = limits.maximumTokens;
+      const prompt = fields.text('prompt', limits) || promptOf(details);
       const request = {
         prompt,
         seed: fields.number('seed', { integer: true, min: 0, max: 2 ** 31 - 1 }) ?? randomInt(2 ** 31),
@@ -31,7 +32,7 @@ export function generationService({ model, tokenizer, details }: LoadedLanguageM
         topP: fields.number('topP', { above: 0, max: 1 }),
         minP: fields.number('minP', { min: 0, max: 1 }),
         repetitionPenalty: fields.number('repetitionPenalty', { above: 0 }),
-        stop: fields.optionalTexts('stop', maximumTexts) ?? customs[task].stop,
+        stop: fields.optionalTexts('stop', limits) ?? customs[task].stop,
       };
       if (request.stop.includes('')) throw badInput('request', 'a text of stop must not be empty', "''");
       if (tokenizer.encode(prompt).length === 0) throw badInput('request', 'prompt must have a token', "''");

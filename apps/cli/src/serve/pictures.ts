@@ -1,7 +1,7 @@
 import { caption, type LoadedCaptioner, type PictureValues, pictureValues } from '@ostinato/tasks/captioning';
 import { decodePicture } from '@ostinato/tasks/captioning/node';
 import { badInput } from '../failure.ts';
-import type { Job } from './batcher.ts';
+import { type Job, nobodyWaits } from './batcher.ts';
 import type { Service } from './service.ts';
 
 interface CaptionRequest {
@@ -28,7 +28,7 @@ export function captioningService({ model, tokenizer }: LoadedCaptioner): Servic
   return {
     ...{ task: 'captioning', path: '/v1/caption', model: model.config, streams: false },
     parse(fields, { maximumTexts }) {
-      const pictures = fields.texts('pictures', maximumTexts).map((text, i) => {
+      const pictures = fields.texts('pictures', { maximumTexts, maximumLength: Infinity }).map((text, i) => {
         const [, bytes] = base64.exec(text) ?? [];
         if (bytes) return Buffer.from(bytes, 'base64');
         throw badInput('request', `picture ${i} must be a file in base64`, JSON.stringify(text.slice(0, 20)));
@@ -49,8 +49,9 @@ export function captioningService({ model, tokenizer }: LoadedCaptioner): Servic
       }
       if (readable.length === 0) return;
       const { beamSize, count, attention } = jobs[0]!.request;
+      const signal = nobodyWaits(readable.map(({ job }) => job));
       const pictures = readable.flatMap(({ values }) => values);
-      const results = await caption({ model, tokenizer, pictures, beamSize, count, attention });
+      const results = await caption({ model, tokenizer, pictures, beamSize, count, attention, signal });
       let first = 0;
       for (const { job, values } of readable) {
         job.finish({ results: results.slice(first, first + values.length) });

@@ -7,6 +7,8 @@ export interface RequestLimits {
   readonly maximumTokens: number;
   /** Texts of one request. */
   readonly maximumTexts: number;
+  /** Characters of a text. */
+  readonly maximumLength: number;
 }
 
 /** A loaded model and how requests reach it. */

@@ -5,25 +5,32 @@ import { forecast, type LoadedForecaster } from '@ostinato/tasks/forecasting';
 import { classify, type LoadedTextClassifier } from '@ostinato/tasks/sentiment';
 import { type LoadedSequenceTagger, tag } from '@ostinato/tasks/tagging';
 import { type LoadedTranslator, meanAttention, translate } from '@ostinato/tasks/translation';
-import type { Job } from './batcher.ts';
+import { type Job, nobodyWaits } from './batcher.ts';
 import type { Service } from './service.ts';
 
 interface TextsRequest {
   readonly texts: readonly string[];
 }
 
-/** Computes the texts of all jobs together, and hands each job the results of its own. */
+/** Computes the texts of all jobs together, and hands each job the results of its own. What one of them cannot have is its own fault. */
 async function together<Request extends TextsRequest, Result>(
   jobs: readonly Job<Request>[],
-  compute: (texts: string[]) => Promise<readonly Result[]>,
+  compute: (texts: string[], signal: AbortSignal) => Promise<readonly Result[]>,
   answer: (results: readonly Result[]) => object,
 ): Promise<void> {
-  await setImmediate();
-  const results = await compute(jobs.flatMap(({ request }) => request.texts));
-  let first = 0;
-  for (const { request, finish } of jobs) {
-    finish(answer(results.slice(first, first + request.texts.length)));
-    first += request.texts.length;
+  try {
+    const results = await compute(
+      jobs.flatMap(({ request }) => request.texts),
+      nobodyWaits(jobs),
+    );
+    let first = 0;
+    for (const { request, finish } of jobs) {
+      finish(answer(results.slice(first, first + request.texts.length)));
+      first += request.texts.length;
+    }
+  } catch (error) {
+    if (jobs.length === 1) throw error;
+    for (const job of jobs) await together([job], compute, answer).catch(job.fail);
   }
 }
 
@@ -31,12 +38,12 @@ async function together<Request extends TextsRequest, Result>(
 export function classificationService({ model, tokenizer }: LoadedTextClassifier): Service<TextsRequest> {
   return {
     ...{ task: 'sentiment', path: '/v1/classify', model: model.config, streams: false },
-    parse: (fields, { maximumTexts }) => ({ texts: fields.texts('texts', maximumTexts) }),
+    parse: (fields, limits) => ({ texts: fields.texts('texts', limits) }),
     kind: () => '',
     run: jobs =>
       together(
         jobs,
-        texts => classify({ model, tokenizer, texts }),
+        (texts, signal) => classify({ model, tokenizer, texts, signal }),
         results => ({ results }),
       ),
     dispose: () => model.dispose(),
@@ -47,12 +54,12 @@ export function classificationService({ model, tokenizer }: LoadedTextClassifier
 export function taggingService({ model, tokenizer }: LoadedSequenceTagger): Service<TextsRequest> {
   return {
     ...{ task: 'tagging', path: '/v1/tag', model: model.config, streams: false },
-    parse: (fields, { maximumTexts }) => ({ texts: fields.texts('texts', maximumTexts) }),
+    parse: (fields, limits) => ({ texts: fields.texts('texts', limits) }),
     kind: () => '',
     run: jobs =>
       together(
         jobs,
-        sentences => tag({ model, tokenizer, sentences }),
+        (sentences, signal) => tag({ model, tokenizer, sentences, signal }),
         results => ({ results }),
       ),
     dispose: () => model.dispose(),
@@ -69,10 +76,10 @@ interface TranslateRequest extends TextsRequest {
 export function translationService({ model, tokenizers }: LoadedTranslator): Service<TranslateRequest> {
   return {
     ...{ task: 'translation', path: '/v1/translate', model: model.config, streams: false },
-    parse(fields, { maximumTexts }) {
+    parse(fields, limits) {
       const beamSize = fields.number('beamSize', { integer: true, min: 1, max: 20 }) ?? 5;
       return {
-        texts: fields.texts('texts', maximumTexts),
+        texts: fields.texts('texts', limits),
         beamSize,
         count: fields.number('count', { integer: true, min: 1, max: beamSize }) ?? 1,
         attention: fields.flag('attention'),
@@ -82,9 +89,9 @@ export function translationService({ model, tokenizers }: LoadedTranslator): Ser
     run: jobs =>
       together(
         jobs,
-        texts => {
+        (texts, signal) => {
           const { beamSize, count, attention } = jobs[0]!.request;
-          return translate({ model, tokenizers, texts, beamSize, count, attention });
+          return translate({ model, tokenizers, texts, beamSize, count, attention, signal });
         },
         results => ({
           results: results.map(({ attention, ...rest }) => ({

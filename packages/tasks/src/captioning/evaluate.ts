@@ -1,4 +1,4 @@
-import { ArgumentError, NonFiniteError } from '@ostinato/core';
+import { ArgumentError, NonFiniteError, yieldToEvents } from '@ostinato/core';
 import { type BleuScore, corpusBleu, corpusChrf, corpusCider } from '@ostinato/metrics';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import { crossEntropy } from '@ostinato/training';
@@ -100,7 +100,7 @@ export async function captionLoss({
   );
   let [sum, tokens] = [0, 0];
   for (let first = 0; first < all.length; first += batchSize) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const part = all.slice(first, first + batchSize);
     const loss = tf.tidy(() => {
       const { target, labels, tokens: counted } = captionTensors(part.map(({ ids }) => ids));

@@ -1,3 +1,4 @@
+import { yieldToEvents } from '@ostinato/core';
 import { type Series, SeriesWindows, type TimeRange } from '@ostinato/data';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConformalScores } from './conformal.ts';
@@ -39,7 +40,7 @@ export async function calibrate(
   const { horizon } = model.config;
   const scores = new ConformalScores(model);
   for (const batch of new SeriesWindows({ series, range, inputLength: model.historyLength, horizon, batchSize })) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const { quantiles, frame } = await networkQuantiles(where, model, batch.inputs);
     scores.add(quantiles, prepareTargets(where, model.config, batch.targets, frame));
   }

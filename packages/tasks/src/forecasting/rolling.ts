@@ -1,4 +1,4 @@
-import { checkNumber } from '@ostinato/core';
+import { checkNumber, yieldToEvents } from '@ostinato/core';
 import { type Series, SeriesWindows, type TimeRange } from '@ostinato/data';
 import { ConformalScores } from './conformal.ts';
 import type { Forecaster } from './model.ts';
@@ -63,7 +63,7 @@ async function* eachWindow(
   const { horizon, targets } = model.config;
   const size = horizon * targets.length;
   for (const batch of new SeriesWindows({ ...options, inputLength: model.historyLength, horizon })) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const { quantiles, frame } = await networkQuantiles(where, model, batch.inputs);
     const truth = prepareTargets(where, model.config, batch.targets, frame);
     const rowOf = <A extends Float32Array | Float64Array>(values: A, row: number, width: number): A =>

@@ -1,11 +1,13 @@
-import { FormatError, parameters, Rng } from '@ostinato/core';
-import { type Checkpoint, decodeCheckpoint, type Json } from '@ostinato/training';
-import { assignParameters, parametersToBytes, readSafetensors, type SafeTensor } from '@ostinato/weights';
+import { Rng } from '@ostinato/core';
+import type { Checkpoint, Json } from '@ostinato/training';
+import { damaged, decodeFile, encodeFile, type FileDtype, type FileFormat, withWeights } from '../shared/saved-file.ts';
 import type { ForecasterConfig } from './config.ts';
 import { Forecaster } from './model.ts';
 
 /** What is saved beside the parameters: everything that is needed to build the model and to read series for it. */
 export interface ForecasterDescription {
+  /** Which kind of model this is. */
+  readonly kind?: string | undefined;
   readonly model: ForecasterConfig;
   /** Names of the features, in their order. */
   readonly names: readonly string[];
@@ -30,11 +32,10 @@ export interface EncodeForecasterOptions {
   /** Default null. */
   readonly details?: Json | undefined;
   /** F16 and BF16 halve the file. Default 'F32'. */
-  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
+  readonly dtype?: FileDtype | undefined;
 }
 
-const format = 'ostinato-forecaster';
-const version = '1';
+const format: FileFormat = { where: 'decodeForecaster', name: 'ostinato-forecaster', what: 'a forecaster' };
 
 /** The description of a model, for `trainForecaster({ description })` and for checkpoints. */
 export function describeForecaster({
@@ -42,17 +43,12 @@ export function describeForecaster({
   names,
   details = null,
 }: Omit<EncodeForecasterOptions, 'dtype'>): ForecasterDescription {
-  return { model: model.config, names, details };
+  return { kind: format.name, model: model.config, names, details };
 }
 
 /** A model as one safetensors file, without the state of its training. */
-export async function encodeForecaster({ dtype = 'F32', ...rest }: EncodeForecasterOptions): Promise<Uint8Array> {
-  const metadata = new Map([
-    ['format', format],
-    ['version', version],
-    ['content', JSON.stringify(describeForecaster(rest))],
-  ]);
-  return parametersToBytes(parameters(rest.model), { dtype, metadata });
+export async function encodeForecaster({ dtype, ...rest }: EncodeForecasterOptions): Promise<Uint8Array> {
+  return encodeFile(format, rest.model, describeForecaster(rest), dtype);
 }
 
 /**
@@ -61,44 +57,10 @@ export async function encodeForecaster({ dtype = 'F32', ...rest }: EncodeForecas
  * @throws FormatError when the bytes are damaged or no forecaster; nothing is left behind then
  */
 export function decodeForecaster(bytes: Uint8Array): LoadedForecaster {
-  const { tensors, metadata } = readSafetensors(bytes);
-  if (metadata.get('format') !== format) {
-    const checkpoint = decodeCheckpoint(bytes);
-    return { ...build(checkpoint.config, checkpoint.parameters), checkpoint };
-  }
-  if (metadata.get('version') !== version) {
-    throw damaged('the version must be known', version, metadata.get('version') ?? 'none');
-  }
-  return { ...build(parse(metadata.get('content') ?? ''), tensors), checkpoint: null };
-}
-
-function parse(content: string): Json {
-  try {
-    return JSON.parse(content) as Json;
-  } catch {
-    throw damaged('the description must be JSON', 'an object', content.slice(0, 40));
-  }
-}
-
-function build(
-  description: Json,
-  tensors: ReadonlyMap<string, SafeTensor>,
-): { model: Forecaster; names: readonly string[]; details: Json } {
-  const content = (description ?? {}) as unknown as Partial<ForecasterDescription>;
-  const { model: config, names, details = null } = content;
+  const { description, tensors, checkpoint } = decodeFile(bytes, format);
+  const { model: config, names, details = null } = description as Partial<ForecasterDescription>;
   const isForecaster = typeof config?.horizon === 'number' && Array.isArray(names) && names.length === config.features;
-  if (!isForecaster) throw damaged('the file must describe a forecaster', '{ model, names, details }', 'another');
-  const model = new Forecaster({ ...config, rng: new Rng(0) });
-  try {
-    assignParameters(parameters(model), tensors);
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return { model, names, details };
-}
-
-function damaged(rule: string, expected: string, got: string): FormatError {
-  const advice = 'Use another copy of the file, or another file.';
-  return new FormatError({ where: 'decodeForecaster', rule, expected, got, advice });
+  if (!isForecaster)
+    throw damaged(format, 'the file must describe a forecaster', '{ model, names, details }', 'another');
+  return { model: withWeights(new Forecaster({ ...config, rng: new Rng(0) }), tensors), names, details, checkpoint };
 }

@@ -1,17 +1,15 @@
-import { parameters, select } from '@ostinato/core';
+import { parameters, select, yieldToEvents } from '@ostinato/core';
 import { type Series, type SeriesBatch, SeriesWindows, type TimeRange } from '@ostinato/data';
 import {
   type Checkpoint,
   type FitEvent,
-  fit,
   type GradientTransform,
-  type Json,
-  Optimizer,
   quantileLoss,
   type StepContext,
   type StepLoss,
 } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
+import { trainToBest } from '../shared/best-run.ts';
 import { defaultTransform } from '../shared/default-transform.ts';
 import { calibrate } from './calibrate.ts';
 import type { Forecaster } from './model.ts';
@@ -66,52 +64,35 @@ const where = 'trainForecaster';
 /**
  * Trains a forecaster on the quantile loss of its own numbers, step by step, as its caller asks for events: see `fit` of
  * `@ostinato/training`. Every window of the range comes once an epoch, shuffled. Validation events have the metric `validationLoss`; at
- * each of them, and so before the last checkpoint, intervals are calibrated anew on the validation part.
+ * each of them intervals are calibrated anew on the validation part. When the run stops the model has the weights and the calibration of its
+ * best validation; without one the last weights.
  *
  * All randomness follows from `seed` and the number of the step.
  *
  * @throws ArgumentError when an option does not fit or a part has no window; FormatError or ShapeError when `resume` is of another model
  */
 export async function* trainForecaster(options: TrainForecasterOptions): AsyncGenerator<FitEvent, void> {
-  const { model, series, range, validation, validateEvery = 100, patience, checkpoint, resume, signal } = options;
+  const { model, series, range, validation, validateEvery = 100 } = options;
   const { steps, batchSize = 32, learningRate = 2e-3, schedule = 'cosine', seed = 0 } = options;
-  const all = parameters(model);
   const source = new SeriesWindows({ ...windowSizes(model), series, range, batchSize, seed });
   // Found out here when the part is too short, not at the first measurement.
   if (validation) new SeriesWindows({ ...windowSizes(model), series, range: validation, batchSize });
-  const optimizer = new Optimizer(
-    options.transform ?? defaultTransform(where, { ...options, learningRate, schedule }, model),
-    select(all, (_, parameter) => parameter.trainable),
-  );
-  try {
-    yield* fit<SeriesBatch, never>({
-      optimizer,
-      parameters: all,
-      loss: (batch, context) => windowLoss(model, batch, context),
-      batches: source,
-      steps,
-      seed,
-      ...(validation
-        ? {
-            validate: {
-              every: validateEvery,
-              run: async () => {
-                await calibrate(model, { series, range: validation });
-                return { validationLoss: await lossOf(model, series, validation) };
-              },
-            },
-          }
-        : {}),
-      ...(patience === undefined ? {} : { earlyStopping: { metric: 'validationLoss', patience } }),
-      ...(checkpoint
-        ? { checkpoint: { ...checkpoint, config: (options.description as unknown as Json | undefined) ?? null } }
-        : {}),
-      ...(resume ? { resume } : {}),
-      ...(signal ? { signal } : {}),
-    });
-  } finally {
-    optimizer.dispose();
-  }
+  const transform = options.transform ?? defaultTransform(where, { ...options, learningRate, schedule }, model);
+  yield* trainToBest<SeriesBatch>({
+    ...{ model, transform, steps, seed, averageDecay: 0, validateEvery, patience: options.patience },
+    trained: select(parameters(model), (_, parameter) => parameter.trainable),
+    loss: (batch, context) => windowLoss(model, batch, context),
+    batches: source,
+    ...{ metric: 'validationLoss', mode: 'min' },
+    validate: validation && {
+      run: async () => {
+        await calibrate(model, { series, range: validation });
+        return { validationLoss: await lossOf(model, series, validation) };
+      },
+    },
+    ...{ checkpoint: options.checkpoint, description: options.description, resume: options.resume },
+    signal: options.signal,
+  });
 }
 
 function windowSizes(model: Forecaster): { inputLength: number; horizon: number } {
@@ -130,6 +111,7 @@ function windowLoss(model: Forecaster, batch: SeriesBatch, { rng }: StepContext<
 async function lossOf(model: Forecaster, series: Series, range: TimeRange): Promise<number> {
   let [sum, count] = [0, 0];
   for (const batch of new SeriesWindows({ ...windowSizes(model), series, range, batchSize: 256 })) {
+    await yieldToEvents();
     const total = tf.tidy(() => {
       const { inputs, targets } = batchTensors(where, model, batch);
       return quantileLoss(

@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, disposeState, NonFiniteError, type State } from '@ostinato/core';
+import { ArgumentError, checkNumber, disposeState, NonFiniteError, type State, yieldToEvents } from '@ostinato/core';
 import { crossEntropy } from '@ostinato/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { bitsPerCharacter, perplexity } from '../metrics.ts';
@@ -105,7 +105,7 @@ async function carriedLoss(
   let sum = 0;
   try {
     for (let start = 0; start < perRow; start += windowLength) {
-      signal?.throwIfAborted();
+      await yieldToEvents(signal);
       const { inputs, labels, time } = windowOf(ids, { rows, perRow, start, windowLength });
       const previous = state;
       const result = tidyState(() => {
@@ -136,7 +136,7 @@ async function slidingLoss(
   const together = Math.max(1, Math.floor(windowTokens / time));
   let sum = 0;
   for (let first = 0; first < count; first += together) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const rows = Math.min(together, count - first);
     const inputs = new Int32Array(rows * time);
     const labels = new Int32Array(rows * time).fill(-1);

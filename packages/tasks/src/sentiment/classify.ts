@@ -1,4 +1,4 @@
-import { checkNumber } from '@ostinato/core';
+import { checkNumber, yieldToEvents } from '@ostinato/core';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchesByLength, padRows, rowsTensor } from '../shared/token-rows.ts';
@@ -67,7 +67,7 @@ export async function logProbabilities(
   const found = new Array<Float32Array>(rows.length);
   const size = model.config.labels.length;
   for (const indices of batchesByLength(rows, batchSize)) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const batch = padRows(indices.map(index => rows[index]!));
     const logs = tf.tidy(() => tf.logSoftmax(model.call(rowsTensor(batch), { lengths: batch.lengths }))); // [B, labels]
     const values = await logs.data();

@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber } from '@ostinato/core';
+import { ArgumentError, checkNumber, yieldToEvents } from '@ostinato/core';
 import type { Tokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import { padRows, rowsTensor } from '../shared/token-rows.ts';
@@ -165,11 +165,10 @@ export async function tellingWords({
   for (let start = 0; start < rows.length; start += batchSize) {
     const batch = rows.slice(start, start + batchSize);
     for (const place of labels.keys()) {
-      signal?.throwIfAborted();
+      await yieldToEvents(signal);
       const scores = gradientsTimesInput(model, batch, place);
       for (const [i, row] of batch.entries()) for (const [t, id] of row.entries()) sums[place]![id]! += scores[i]![t]!;
     }
-    await Promise.resolve();
   }
   const { specialTokens } = tokenizer;
   const { additional = [], ...roles } = specialTokens;

@@ -28,8 +28,10 @@ export interface BestRunOptions<Batch> {
   /** Measures held-out examples; absent without any. */
   readonly validate?: { readonly run: () => Promise<Record<string, number>> } | undefined;
   readonly validateEvery: number;
-  /** The metric that tells which weights are the best: the higher the better. */
+  /** The metric that tells which weights are the best. */
   readonly metric: string;
+  /** Whether the highest is the best of it, or the lowest. Default 'max'. */
+  readonly mode?: 'max' | 'min' | undefined;
   /** Validations without a better one after which the run stops. Default: it does not. */
   readonly patience?: number | undefined;
   readonly logEvery?: number | undefined;
@@ -44,7 +46,7 @@ export interface BestRunOptions<Batch> {
 /** `fit`, whose model ends with the weights of its best validation, measured with the averages where there are any. */
 export async function* trainToBest<Batch>(options: BestRunOptions<Batch>): AsyncGenerator<FitEvent, void> {
   const { model, transform, batches, loss, steps, seed, averageDecay, validate, validateEvery } = options;
-  const { metric, patience, logEvery, checkpoint, description, resume, signal } = options;
+  const { metric, mode = 'max', patience, logEvery, checkpoint, description, resume, signal } = options;
   const own = parameters(model);
   const optimizer = new Optimizer(transform, options.trained ?? own);
   const average = averageDecay > 0 ? new WeightAverage(own, { decay: averageDecay }) : undefined;
@@ -59,7 +61,7 @@ export async function* trainToBest<Batch>(options: BestRunOptions<Batch>): Async
             every: validateEvery,
             run: () => (average ? average.withAverages(validate.run) : validate.run()),
           },
-          earlyStopping: { metric, mode: 'max', patience: patience ?? steps },
+          earlyStopping: { metric, mode, patience: patience ?? steps },
         }
       : {}),
     ...(checkpoint ? { checkpoint: { ...checkpoint, config: (description ?? null) as Json } } : {}),

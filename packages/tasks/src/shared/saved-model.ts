@@ -1,8 +1,7 @@
-import { FormatError, type Module, parameters } from '@ostinato/core';
+import type { Module } from '@ostinato/core';
 import { type Tokenizer, tokenizerFromJson } from '@ostinato/tokenizers';
-import { type Checkpoint, decodeCheckpoint, type Json } from '@ostinato/training';
-import { assignParameters, parametersToBytes, readSafetensors, type SafeTensor } from '@ostinato/weights';
-import { finalWeights } from './final-weights.ts';
+import type { Checkpoint, Json } from '@ostinato/training';
+import { damaged, decodeFile, encodeFile, type FileDtype, type FileFormat, withWeights } from './saved-file.ts';
 
 /** What is saved beside the parameters of a model with one tokenizer. */
 export interface ModelDescription<Config> {
@@ -22,7 +21,7 @@ export interface EncodeModelOptions<Model> {
   /** Default null. */
   readonly details?: Json | undefined;
   /** F16 and BF16 halve the file. Default 'F32'. */
-  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
+  readonly dtype?: FileDtype | undefined;
 }
 
 /** A model with the tokenizer of its texts. */
@@ -36,18 +35,10 @@ export interface LoadedModel<Model> {
 
 type Configured<Config> = Module & { readonly config: Config };
 
-/** One kind of file. */
-export interface ModelFormat<Config, Model extends Configured<Config>> {
-  /** Function, for errors. */
-  readonly where: string;
-  /** In the metadata. */
-  readonly name: string;
-  /** In words, with its article. */
-  readonly what: string;
+/** One kind of file, of a model with one tokenizer. */
+export interface ModelFormat<Config, Model extends Configured<Config>> extends FileFormat {
   build(config: Config): Model;
 }
-
-const version = '1';
 
 /** The description of a model, for checkpoints of its training. */
 export function describeModel<Config, Model extends Configured<Config>>(
@@ -60,14 +51,9 @@ export function describeModel<Config, Model extends Configured<Config>>(
 /** A model and its tokenizer as one safetensors file, without the state of its training. */
 export async function encodeModel<Config, Model extends Configured<Config>>(
   format: ModelFormat<Config, Model>,
-  { dtype = 'F32', ...rest }: EncodeModelOptions<Model>,
+  { dtype, ...rest }: EncodeModelOptions<Model>,
 ): Promise<Uint8Array> {
-  const metadata = new Map([
-    ['format', format.name],
-    ['version', version],
-    ['content', JSON.stringify(describeModel(format, rest))],
-  ]);
-  return parametersToBytes(parameters(rest.model), { dtype, metadata });
+  return encodeFile(format, rest.model, describeModel(format, rest), dtype);
 }
 
 /**
@@ -79,63 +65,23 @@ export function decodeModel<Config, Model extends Configured<Config>>(
   bytes: Uint8Array,
   format: ModelFormat<Config, Model>,
 ): LoadedModel<Model> {
-  const { tensors, metadata } = readSafetensors(bytes);
-  const kind = metadata.get('format');
-  if (kind === 'ostinato-checkpoint') {
-    const checkpoint = decodeCheckpoint(bytes);
-    return { ...build(checkpoint.config, finalWeights(checkpoint), format), checkpoint };
+  const { description, tensors, checkpoint } = decodeFile(bytes, format);
+  const { model: config, details = null } = description as Partial<ModelDescription<Config>>;
+  if (typeof config !== 'object' || config === null) {
+    throw damaged(format, `the file must describe ${format.what}`, '{ model, tokenizer, details }', 'another');
   }
-  if (kind !== format.name) {
-    throw damaged(format, { rule: `the file must be ${format.what}`, expected: format.name, got: kind ?? 'none' });
-  }
-  const found = metadata.get('version') ?? 'none';
-  if (found !== version) throw damaged(format, { rule: 'the version must be known', expected: version, got: found });
-  const content = metadata.get('content') ?? '';
-  let description: Json;
-  try {
-    description = JSON.parse(content) as Json;
-  } catch {
-    const rule = 'the description must be JSON';
-    throw damaged(format, { rule, expected: 'an object', got: content.slice(0, 40) });
-  }
-  return { ...build(description, tensors, format), checkpoint: null };
+  const tokenizer = savedTokenizer(format, description);
+  return { model: withWeights(format.build(config), tensors), tokenizer, details, checkpoint };
 }
 
-function build<Config, Model extends Configured<Config>>(
-  description: Json,
-  tensors: ReadonlyMap<string, SafeTensor>,
-  format: ModelFormat<Config, Model>,
-): Omit<LoadedModel<Model>, 'checkpoint'> {
-  const content = (description ?? {}) as Partial<ModelDescription<Config & { readonly vocabularySize?: number }>>;
-  const { kind = format.name, model: config, tokenizer: saved, details = null } = content;
-  if (kind !== format.name) {
-    throw damaged(format, { rule: `the file must be ${format.what}`, expected: format.name, got: kind });
-  }
-  if (typeof config !== 'object' || config === null || saved === undefined) {
-    const rule = `the file must describe ${format.what}`;
-    throw damaged(format, { rule, expected: '{ model, tokenizer, details }', got: typeof description });
+/** The tokenizer of a description. @throws FormatError when there is none, or it is not that of the model */
+export function savedTokenizer(format: FileFormat, description: { readonly [key: string]: unknown }): Tokenizer {
+  const { model, tokenizer: saved } = description as { model?: { vocabularySize?: number } | null; tokenizer?: Json };
+  if (saved === undefined) {
+    throw damaged(format, `the file must describe ${format.what}`, '{ model, tokenizer, details }', 'no tokenizer');
   }
   const tokenizer = tokenizerFromJson(saved);
-  if (tokenizer.vocabularySize !== config.vocabularySize) {
-    throw damaged(format, {
-      rule: "the tokenizer's vocabulary must be the model's",
-      expected: String(config.vocabularySize),
-      got: String(tokenizer.vocabularySize),
-    });
-  }
-  const model = format.build(config);
-  try {
-    assignParameters(parameters(model), tensors);
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return { model, tokenizer, details };
-}
-
-function damaged(
-  { where }: { readonly where: string },
-  facts: { readonly rule: string; readonly expected: string; readonly got: string },
-): FormatError {
-  return new FormatError({ where, ...facts, advice: 'Use another copy of the file, or another file.' });
+  const [expected, got] = [String(model?.vocabularySize), String(tokenizer.vocabularySize)];
+  if (got === expected) return tokenizer;
+  throw damaged(format, "the tokenizer's vocabulary must be the model's", expected, got);
 }

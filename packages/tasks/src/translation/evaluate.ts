@@ -1,4 +1,4 @@
-import { checkNumber, NonFiniteError } from '@ostinato/core';
+import { checkNumber, NonFiniteError, yieldToEvents } from '@ostinato/core';
 import { LengthBatches } from '@ostinato/data';
 import { type BleuOptions, type BleuScore, corpusBleu } from '@ostinato/metrics';
 import { crossEntropy } from '@ostinato/training';
@@ -66,7 +66,7 @@ export async function targetLoss(
   const longest = lengths[0]!.reduce((most, length, i) => Math.max(most, length + lengths[1]![i]!), batchTokens);
   let [sum, tokens] = [0, 0];
   for (const batch of new LengthBatches({ lengths, maximumTokens: longest })) {
-    signal?.throwIfAborted();
+    await yieldToEvents(signal);
     const loss = tf.tidy(() => {
       const { source, sourceLengths, target, labels, tokens: counted } = pairTensors(encoded, batch);
       tokens += counted;

@@ -1,6 +1,7 @@
-import { FormatError, Rng } from '@ostinato/core';
+import { Rng } from '@ostinato/core';
 import { tokenizerFromJson } from '@ostinato/tokenizers';
 import type { Checkpoint, Json } from '@ostinato/training';
+import { damaged, type FileDtype } from '../shared/saved-file.ts';
 import {
   decodeModel,
   describeModel,
@@ -32,7 +33,7 @@ export interface EncodeTranslatorOptions {
   /** Default null. */
   readonly details?: Json | undefined;
   /** F16 and BF16 halve the file. Default 'F32'. */
-  readonly dtype?: 'F32' | 'F16' | 'BF16' | undefined;
+  readonly dtype?: FileDtype | undefined;
 }
 
 const format: ModelFormat<TranslatorConfig, Translator> = {
@@ -72,6 +73,7 @@ export function decodeTranslator(bytes: Uint8Array): LoadedTranslator {
     const expected = model.config.targetVocabularySize;
     if (target.vocabularySize !== expected) {
       throw damaged(
+        format,
         "the target tokenizer's vocabulary must be the model's",
         String(expected),
         `${target.vocabularySize}`,
@@ -89,13 +91,9 @@ function readDetails(saved: Json): { readonly targetTokenizer: Json; readonly de
     return saved as { targetTokenizer: Json; details?: Json };
   }
   throw damaged(
+    format,
     'the file must describe a translator',
     '{ targetTokenizer, details }',
     JSON.stringify(saved).slice(0, 40),
   );
-}
-
-function damaged(rule: string, expected: string, got: string): FormatError {
-  const advice = 'Use another copy of the file, or another file.';
-  return new FormatError({ where: format.where, rule, expected, got, advice });
 }
