@@ -38,17 +38,10 @@ export interface ForecastingTrainOptions extends CommonOptions {
 }
 
 /** What suits the passengers that come along: a year ahead from a year, as growth against the year before. */
-const forPassengers: Partial<ForecastingTrainOptions> = {
+export const forPassengers: Partial<ForecastingTrainOptions> = {
   ...{ input: 12, horizon: 12, season: 12, transform: 'log', normalization: 'training', hidden: 32, dropout: 0.3 },
   ...{ steps: 100, learningRate: 1e-3, validation: 0.4, validateEvery: 50 },
 };
-
-/** The options, with what suits the data that come along where nothing else was said. */
-export function withDefaults(options: ForecastingTrainOptions, given: ReadonlySet<string>): ForecastingTrainOptions {
-  if (options.data !== undefined) return options;
-  const chosen = Object.entries(forPassengers).filter(([name]) => !given.has(name));
-  return { ...options, ...Object.fromEntries(chosen) };
-}
 
 const names = (text: string): string[] => text.split(',').map(name => name.trim());
 

@@ -59,3 +59,6 @@ export function createOutput({
     },
   };
 }
+
+/** The same without lines for people: where lines of a file become lines, nothing else is printed. */
+export const withoutLines = (output: Output): Output => ({ ...output, line: () => undefined });

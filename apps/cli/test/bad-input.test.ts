@@ -84,11 +84,6 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ],
     ['an empty prompt', ['generate', '--model', 'run', '--prompt', ''], /a token to begin with/],
     ['a file that is there', ['generate', '--model', 'run', '--abc', 'tunes.abc'], /--abc.*not overwritten/],
-    [
-      'a folder that is not there',
-      ['generate', '--model', 'run', '--html', 'no/page.html'],
-      /--html: the folder must exist/,
-    ],
   ])('%s', async (_, args, message) => {
     const before = filesIn(folder);
     const outcome = await cli(args, folder);

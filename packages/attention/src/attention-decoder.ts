@@ -89,11 +89,12 @@ export class AttentionDecoder<S extends State = State> extends Module {
    *
    * @param memory float32 [batch, source, memorySize]
    * @param options `lengths`: how many steps of each memory count, default all; `cell`: what the cell starts from, default its own
-   * initial state, and it stays the caller's
+   * initial state, and it stays the caller's; `feed`: what the first step asks (Bahdanau; default the hidden state of the last layer of `cell`)
+   * or reads (Luong, with input feeding; default zeros), and it stays the caller's
    */
   initialState(
     memory: tf.Tensor,
-    { lengths, cell }: { readonly lengths?: Lengths | undefined; readonly cell?: S | undefined } = {},
+    { lengths, cell, feed }: { lengths?: Lengths | undefined; cell?: S | undefined; feed?: tf.Tensor | undefined } = {},
   ): AttentionDecoderState<S> {
     const where = 'AttentionDecoder.initialState';
     checkShape(
@@ -104,12 +105,14 @@ export class AttentionDecoder<S extends State = State> extends Module {
       'float32',
     );
     const [batch, source] = memory.shape as [number, number];
+    const width = this.#combines ? this.#combines.outputSize : this.cell.outputSize;
+    const begin = feed ?? (this.#combines ? undefined : lastHidden(cell));
+    if (begin) checkShape(where, 'feed', begin, { batch, width }, 'float32');
     return tidy(() => {
       const all = lengths ?? new Int32Array(batch).fill(source);
-      const width = this.#combines ? this.#combines.outputSize : this.cell.outputSize;
       return {
         cell: cell ?? this.cell.initialState(batch),
-        feed: tf.zeros([batch, width]),
+        feed: begin ? tf.clone(begin) : tf.zeros([batch, width]),
         memory: tf.clone(memory),
         keys: this.attention.project(memory),
         memoryLengths: tf.clone(readLengths(where, 'lengths', all, batch)!),
@@ -176,4 +179,10 @@ export class AttentionDecoder<S extends State = State> extends Module {
   get #combines(): MultiplicativeAttention | null {
     return this.attention instanceof MultiplicativeAttention ? this.attention : null;
   }
+}
+
+/** The hidden state of a layer, of several that of the last. */
+function lastHidden(cell: State | undefined): tf.Tensor | undefined {
+  const last = (Array.isArray(cell) ? cell.at(-1) : cell) as { readonly hidden?: unknown } | undefined;
+  return last?.hidden instanceof tf.Tensor ? last.hidden : undefined;
 }

@@ -90,7 +90,7 @@ export class TransformerDecoderLayer extends Module {
   call({ input, memory }: DecoderArguments, { memoryMask, ...options }: DecoderCallOptions = {}): tf.Tensor {
     return tf.tidy(() =>
       this.#run(input, options, {
-        self: (x, split) => this.attention.call(x, { causal: true, ...options, ...split }),
+        self: (x, split) => this.attention.call(x, { ...options, causal: options.causal ?? true, ...split }),
         memory: (x, split) => this.memoryAttention.call({ query: x, key: memory }, { ...memoryMask, ...split }),
       }),
     );
@@ -105,7 +105,7 @@ export class TransformerDecoderLayer extends Module {
       let [weights, memoryWeights]: (tf.Tensor | undefined)[] = [];
       const output = this.#run(input, options, {
         self: (x, split) => {
-          const result = this.attention.withWeights(x, { causal: true, ...options, ...split });
+          const result = this.attention.withWeights(x, { ...options, causal: options.causal ?? true, ...split });
           weights = result.weights;
           return result.output;
         },

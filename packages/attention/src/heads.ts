@@ -39,9 +39,15 @@ export interface HeadOptions {
   readonly scale?: number | undefined;
   /** Turns queries and keys by their positions: see `rotary`. Default: none. */
   readonly rotary?: RotaryOptions | undefined;
-  /** RMS norm of every query and key head, with gains shared by the heads (Dehghani et al. 2023, arXiv:2302.05442). Default false. */
+  /**
+   * RMS norm of every query and key head, with gains shared by the heads. Default false. Dehghani et al. 2023, arXiv:2302.05442, normalise
+   * both by layer norm; with RMS norm as in Qwen 3 and Gemma 3.
+   */
   readonly queryKeyNorm?: boolean | undefined;
-  /** Of the projections of queries, keys and values. Default: Glorot uniform, as PyTorch. */
+  /**
+   * Of the projections of queries, keys and values. Default: Glorot uniform. `SelfAttention` draws its packed matrix as one, as PyTorch does;
+   * `MultiHeadAttention` each of its own, as PyTorch does where `kdim` or `vdim` differ (where they do not it packs, √2 narrower).
+   */
   readonly weightInitializer?: Initializer | undefined;
   /** Of the output projection. Default: uniform within 1/√fan-in, as PyTorch. */
   readonly outputInitializer?: Initializer | undefined;
@@ -51,7 +57,10 @@ export interface HeadOptions {
 
 /** Options of a call: mask, training and the positions that rotary embeddings turn by. */
 export interface AttentionCallOptions extends AttentionMask, CallOptions {
-  /** Position of the first query, for `rotary`. Default 0. */
+  /**
+   * Position of the first query, for `rotary`; keys begin at 0. Default 0, also where `causalOffset` is not: queries behind earlier keys
+   * need both.
+   */
   readonly offset?: number | undefined;
   /** Positions of the queries, int32 [queries] or [batch, queries], in place of `offset`. */
   readonly positions?: tf.Tensor | undefined;

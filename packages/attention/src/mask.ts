@@ -8,7 +8,10 @@ export type Lengths = ArrayLike<number> | tf.Tensor;
 export interface AttentionMask {
   /** A query attends to no later key. Default false. */
   readonly causal?: boolean | undefined;
-  /** How many keys come before the first query's own, for `causal` and `window`. Default: keys − queries, the queries' own are the last. */
+  /**
+   * How many keys come before the first query's own, for `causal` and `window`. Default: keys − queries, the queries' own are the last;
+   * PyTorch's `is_causal` counts from the first instead, which is `causalOffset: 0`.
+   */
   readonly causalOffset?: number | undefined;
   /** How many keys count in each row of the batch (right padding); the others are not read. Default: all. */
   readonly keyLengths?: Lengths | undefined;

@@ -60,7 +60,7 @@ export function contextOf(
   const counts = tf.reshape(readLengths(where, 'lengths', lengths, batch)!, [batch, 1, 1]);
   const counted = tf.cast(tf.less(tf.range(0, source, 1, 'int32'), counts), 'float32'); // [B, 1, S], 1 where a step counts
   // Far below every score, yet finite: of a memory without steps the weights are 0, not NaN.
-  const masked = tf.add(scores, tf.mul(tf.sub(counted, 1), 1e9));
+  const masked = tf.add(scores, tf.mul(tf.sub(counted, 1), 3e38));
   const weights = tf.mul(tf.softmax(masked), counted);
   return { context: tf.matMul(weights, memory), weights };
 }

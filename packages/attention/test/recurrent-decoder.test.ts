@@ -95,6 +95,13 @@ describe('AttentionDecoder', () => {
     const cell = [{ hidden: tf.ones([2, querySize]) }];
     const state = decoder.initialState(memory, { cell: cell as never });
     expect((state.cell as unknown as typeof cell)[0]!.hidden).toBe(cell[0]!.hidden);
+    // Bahdanau: the state before the first step asks the first question.
+    const { weights } = decoder.step(tf.zeros([2, 2]), state);
+    const asked = decoder.attention.attend(tf.ones([2, 1, querySize]), state, { lengths: state.memoryLengths });
+    expectClose(weights, tf.squeeze(asked.weights, [1]));
+    expectClose(decoder.initialState(memory).feed, tf.zeros([2, querySize]));
+    expectClose(decoder.initialState(memory, { feed: tf.ones([2, querySize]) }).feed, tf.ones([2, querySize]));
+    expect(() => decoder.initialState(memory, { feed: tf.ones([2, 3]) })).toThrow(/feed must be \[batch, width\]/);
   });
 
   it('says what does not fit', () => {

@@ -48,6 +48,8 @@ describe.each(Object.entries(kinds))('%s layers', (_name, options) => {
     }
     const decoder = new TransformerDecoder({ ...all, numLayers: 2 });
     const known = decoder.call({ input: target, memory: source }, { memoryMask: { keyLengths: [4, 2] } });
+    const options = { memoryMask: { keyLengths: [4, 2] }, causal: undefined };
+    expectClose(decoder.call({ input: target, memory: source }, options), known);
     let state = decoder.initialCache(source, { maximumTime: 5, memoryLengths: [4, 2] });
     for (const [from, count] of [
       [0, 3],

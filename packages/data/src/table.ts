@@ -81,8 +81,7 @@ function placesOf(
     throw new FormatError({
       where: 'streamTable',
       rule: `${name} must have the column ${JSON.stringify(column)}`,
-      expected: header ? header.join(' | ') : `0 … ${width - 1}`,
-      got: JSON.stringify(column),
+      got: header ? header.map(title => JSON.stringify(title.trim())).join(', ') : `0 … ${width - 1}`,
     });
   });
 }

@@ -89,12 +89,12 @@ export interface GenerateBatchOptions<S extends State> extends ModelOptions<S>, 
 }
 
 /** What may be otherwise in one row of a batch: an option that is not given is that of the batch. */
-export interface RowOverrides extends Partial<RowOptions> {
+export type RowOverrides = { readonly [Name in keyof RowOptions]?: RowOptions[Name] | undefined } & {
   /** What this row draws from, itself. */
   readonly rng?: Rng | undefined;
   /** Ends this row alone: nothing more is yielded of it. */
   readonly signal?: AbortSignal | undefined;
-}
+};
 
 /**
  * Continues a prompt, one token at a time: t₁ … tₙ is read step by step, then each token is drawn from the model's
@@ -134,7 +134,7 @@ export function generateBatch<S extends State>({
     const [expected, got] = [`${prompts.length} entries`, `${rows.length}`];
     throw new ArgumentError({ where, rule: 'rows must have an entry for each prompt', expected, got });
   }
-  const each = prompts.map((_, row) => ({ ...options, rng: rng?.split(row), ...rows?.[row] }));
+  const each = prompts.map((_, row) => ({ ...options, rng: rng?.split(row), ...given(rows?.[row]) }));
   return run(where, startRows(where, prompts, each), options);
 }
 
@@ -177,6 +177,11 @@ function checkRow(where: string, options: Row['options']): void {
     const advice = 'Pass { decode: ids => tokenizer.decode(ids) }.';
     throw new ArgumentError({ where, rule: 'stopStrings need decode', got: 'none', advice });
   }
+}
+
+/** The options of a row that are given: one that is undefined is that of the batch. */
+function given(overrides: RowOverrides | undefined): Partial<RowOptions> & Pick<RowOverrides, 'rng' | 'signal'> {
+  return Object.fromEntries(Object.entries(overrides ?? {}).filter(([, value]) => value !== undefined));
 }
 
 /** Runs one step and takes its tensors out of the tidy around it. */

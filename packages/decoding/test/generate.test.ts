@@ -343,6 +343,16 @@ describe('generateBatch', () => {
     });
   });
 
+  it('takes an option of a row that is undefined from the batch', async () => {
+    const prompts = [[1], [2, 3]];
+    const options = { step, prompts, maximumTokens: 6, temperature: 0 };
+    await withState(2, async initialState => {
+      const rows = [{ temperature: undefined, maximumTokens: undefined }, { rng: undefined }];
+      const tokens = await collect(generateBatch({ ...options, rows, initialState }));
+      expect(tokens).toEqual(await collect(generateBatch({ ...options, initialState })));
+    });
+  });
+
   it('gives each row options of its own, as `generate` would have it, and ends rows alone', async () => {
     const prompts = [[1], [2, 3], [4], [5, 6]];
     const rows = [

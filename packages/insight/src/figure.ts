@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Complete } from '@ostinato/core';
 import { DOMParser } from 'linkedom/worker';
+import type { FigureOptions } from './figure-options.ts';
 
 /** Colours that stay apart for the colour-blind and are legible on the light and on the dark background below. */
 const palette = ['#2f7ed8', '#e0612e', '#1f9e77', '#a35fd0', '#c2558f', '#8a8f2d'] as const;
@@ -26,16 +27,6 @@ export function logarithmicTick(value: number): string {
   const exponent = Math.log10(value);
   if (!Number.isInteger(exponent) || Math.abs(exponent) < 3) return String(Number(value.toPrecision(2)));
   return `10${[...String(exponent)].map(character => superscripts[character]).join('')}`;
-}
-
-/** Words and size that every figure has. */
-export interface FigureOptions {
-  /** Heading of the figure. */
-  readonly title?: string | undefined;
-  /** Width in pixels. Default 720. */
-  readonly width?: number | undefined;
-  /** Height in pixels. Default 400. */
-  readonly height?: number | undefined;
 }
 
 /** What a figure is drawn from. */

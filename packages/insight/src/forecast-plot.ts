@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { ArgumentError, checkNumber } from '@ostinato/core';
-import { type FigureOptions, figure, seriesColour } from './figure.ts';
+import { figure, seriesColour } from './figure.ts';
+import type { FigureOptions } from './figure-options.ts';
 
 /** A share of future values, and between which bounds it is expected. */
 export interface ForecastBand {

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { ArgumentError, checkNumber } from '@ostinato/core';
-import { type FigureOptions, figure, logarithmicTick, seriesColour } from './figure.ts';
+import { figure, logarithmicTick, seriesColour } from './figure.ts';
+import type { FigureOptions } from './figure-options.ts';
 
 /** The gradient of one model through time. */
 export interface GradientNormSeries {

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { ArgumentError, checkNumber } from '@ostinato/core';
-import { type FigureOptions, figure } from './figure.ts';
+import { figure } from './figure.ts';
+import type { FigureOptions } from './figure-options.ts';
 
 /** Options of `heatmap`. */
 export interface HeatmapOptions extends FigureOptions {

@@ -1,4 +1,4 @@
-export type { FigureOptions } from './figure.ts';
+export type { FigureOptions } from './figure-options.ts';
 export { type ForecastBand, type ForecastPlotOptions, forecastPlot } from './forecast-plot.ts';
 export { type GradientNormPlotOptions, type GradientNormSeries, gradientNormPlot } from './gradient-norm-plot.ts';
 export { type HeatmapOptions, heatmap, heatmapText } from './heatmap.ts';

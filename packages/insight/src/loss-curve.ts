@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { ArgumentError, checkNumber } from '@ostinato/core';
-import { type FigureOptions, figure, logarithmicTick, seriesColour } from './figure.ts';
+import { figure, logarithmicTick, seriesColour } from './figure.ts';
+import type { FigureOptions } from './figure-options.ts';
 import { smooth } from './smooth.ts';
 
 /** One measurement of a training run. */

@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
 import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
-import { createOutput, type Output } from '../output.ts';
+import { createOutput, type Output, withoutLines } from '../output.ts';
 import { integer } from '../parse.ts';
 import { findCheckpoint } from '../run-folder.ts';
 import { readTexts } from '../text-data.ts';
@@ -54,7 +54,7 @@ async function runClassify(output: Output, given: readonly string[], options: Cl
   const path = findCheckpoint('--model', options.model);
   const asked = await readTexts('texts', given, options.file);
   const texts = asked.map(({ text }) => text);
-  await startEngine(output, options);
+  await startEngine(given.length > 0 ? output : withoutLines(output), options);
   const { model, tokenizer } = await loadTextClassifier(path);
   const interrupt = listenForInterrupt(() => undefined);
   const { signal } = interrupt;
@@ -62,7 +62,7 @@ async function runClassify(output: Output, given: readonly string[], options: Cl
     const found = await classify({ model, tokenizer, texts, signal });
     const method = options.explain ?? (options.svg === undefined ? undefined : 'gradient');
     const wide = Math.max(...model.config.labels.map(label => label.length));
-    output.line();
+    if (given.length > 0) output.line();
     for (const [i, { text, line }] of asked.entries()) {
       const { label, probability, probabilities } = found[i]!;
       const explain = method === 'occlusion' ? occlusion : saliency;

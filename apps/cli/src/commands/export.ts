@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { loadCaptioner, saveCaptioner } from '@ostinato/tasks/captioning/node';
@@ -38,8 +38,8 @@ export function addExport(root: Command): void {
 async function exportModel(output: Output, options: ExportOptions): Promise<void> {
   const { out, dtype } = options;
   const path = findCheckpoint('--model', options.model);
-  if (!existsSync(dirname(out))) throw badInput('--out', 'the folder must exist', `'${dirname(out)}'`);
   if (existsSync(out)) throw badInput('--out', 'the file is there already and is not overwritten', `'${out}'`);
+  mkdirSync(dirname(out), { recursive: true });
   const task = await savedTask(path);
   await startEngine(output, options);
   if (task === 'sentiment') {

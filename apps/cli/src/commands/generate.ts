@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Rng } from '@ostinato/core';
@@ -137,9 +137,9 @@ async function write(
   return text.texts;
 }
 
-/** A file to write: its folder must exist, and it must be none that is there. */
+/** A file to write, which must be none that is there; makes its folder. */
 function checkTarget(option: string, file: string | undefined): void {
   if (file === undefined) return;
-  if (!existsSync(dirname(file))) throw badInput(option, 'the folder must exist', `'${dirname(file)}'`);
   if (existsSync(file)) throw badInput(option, 'the file is there already and is not overwritten', `'${file}'`);
+  mkdirSync(dirname(file), { recursive: true });
 }

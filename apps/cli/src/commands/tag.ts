@@ -4,7 +4,7 @@ import { loadSequenceTagger } from '@ostinato/tasks/tagging/node';
 import type { Command } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
 import { listenForInterrupt } from '../interrupt.ts';
-import { createOutput, type Output } from '../output.ts';
+import { createOutput, type Output, withoutLines } from '../output.ts';
 import { findCheckpoint } from '../run-folder.ts';
 import { readTexts } from '../text-data.ts';
 
@@ -38,8 +38,7 @@ async function runTag(output: Output, given: readonly string[], options: TagComm
   const path = findCheckpoint('--model', options.model);
   const asked = await readTexts('sentences', given, options.file);
   const sentences = asked.map(({ text }) => text);
-  const silent: Output = { ...output, line: () => undefined };
-  await startEngine(options.columns ? silent : output, options);
+  await startEngine(options.columns ? withoutLines(output) : output, options);
   const { model, tokenizer } = await loadSequenceTagger(path);
   const interrupt = listenForInterrupt(() => undefined);
   try {

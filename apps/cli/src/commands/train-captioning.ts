@@ -17,7 +17,8 @@ import type { Tokenizer } from '@ostinato/tokenizers';
 import type { Json } from '@ostinato/training';
 import type { Command } from 'commander';
 import { bundled } from '../bundled.ts';
-import { type CaptioningTrainOptions, withCaptioningOptions } from '../captioning-options.ts';
+import { bundledHelp, forBundled } from '../bundled-options.ts';
+import { type CaptioningTrainOptions, forEmoji, withCaptioningOptions } from '../captioning-options.ts';
 import { startEngine } from '../common.ts';
 import { badInput } from '../failure.ts';
 import { createOutput, type Output } from '../output.ts';
@@ -35,6 +36,7 @@ import {
   type TaskSession,
 } from '../task-session.ts';
 import type { Parts } from '../text-data.ts';
+import { givenOptions } from '../train-options.ts';
 import { captioningMeasured } from './evaluate-captioning.ts';
 
 /** `ostinato train captioning`. */
@@ -51,12 +53,14 @@ Examples:
   ostinato train captioning --resume runs/captioning
 
 A folder of pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF, SVG) holds captions.tsv: a first line 'file<TAB>caption', then a line for every
-caption. 'sheet.png#xywh=left,top,width,height' is a part of a picture.`,
+caption. 'sheet.png#xywh=left,top,width,height' is a part of a picture.
+
+${bundledHelp(forEmoji)}`,
     )
     .action(async (options: CaptioningTrainOptions, command: Command) => {
       const output = createOutput(options);
       if (options.resume === undefined) {
-        const prepared = prepareFresh(options);
+        const prepared = prepareFresh(forBundled(options, givenOptions(command), forEmoji));
         await startEngine(output, options);
         return runSession(output, await prepared.open(output));
       }

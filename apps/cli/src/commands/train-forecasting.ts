@@ -12,9 +12,10 @@ import { loadForecaster } from '@ostinato/tasks/forecasting/node';
 import type { Json } from '@ostinato/training';
 import type { Command } from 'commander';
 import { bundled } from '../bundled.ts';
+import { bundledHelp, forBundled } from '../bundled-options.ts';
 import { startEngine } from '../common.ts';
 import { badInput } from '../failure.ts';
-import { type ForecastingTrainOptions, withDefaults, withForecastingOptions } from '../forecasting-options.ts';
+import { type ForecastingTrainOptions, forPassengers, withForecastingOptions } from '../forecasting-options.ts';
 import { createOutput } from '../output.ts';
 import { emptyFolder, freshFolder } from '../run-folder.ts';
 import { placesOf, readSeriesFile, type SeriesReading } from '../series-data.ts';
@@ -47,12 +48,14 @@ Examples:
   ostinato train forecasting
   ostinato train forecasting --data temperatures.csv --input 28 --horizon 7 --normalization training
   ostinato train forecasting --data sales.csv --columns sales,price --targets sales --season 52 --transform log --intervals 0.5,0.9
-  ostinato train forecasting --resume runs/forecasting`,
+  ostinato train forecasting --resume runs/forecasting
+
+${bundledHelp(forPassengers)}`,
     )
     .action(async (options: ForecastingTrainOptions, command: Command) => {
       const output = createOutput(options);
       if (options.resume === undefined) {
-        const open = await prepareFresh(withDefaults(options, givenOptions(command)));
+        const open = await prepareFresh(forBundled(options, givenOptions(command), forPassengers));
         await startEngine(output, options);
         return runSession(output, open());
       }

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
 import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
-import { createOutput, type Output } from '../output.ts';
+import { createOutput, type Output, withoutLines } from '../output.ts';
 import { decimal, integer } from '../parse.ts';
 import { findCheckpoint } from '../run-folder.ts';
 import { readLines } from '../text-data.ts';
@@ -60,9 +60,7 @@ async function runTranslate(output: Output, given: readonly string[], options: T
   if (count > beamSize) throw badInput('--count', 'must be at most --beam', `${count} and ${beamSize}`);
   const texts = given.length > 0 ? given : await readLines(options.file);
   if (texts.length === 0) throw badInput('texts', 'there must be a sentence', 'none');
-  // Lines of a file become lines: nothing else is printed then.
-  const silent: Output = { ...output, line: () => undefined };
-  await startEngine(given.length > 0 ? output : silent, options);
+  await startEngine(given.length > 0 ? output : withoutLines(output), options);
   const { model, tokenizers } = await loadTranslator(path);
   const interrupt = listenForInterrupt(() => undefined);
   try {

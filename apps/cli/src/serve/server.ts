@@ -222,7 +222,10 @@ function refuse(response: ServerResponse, { status, details, headers }: Refusal)
 async function readJson(request: IncomingMessage, most: number): Promise<unknown> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
   if (type !== 'application/json') throw new Refusal(415, 'the Content-Type must be application/json', { got: type });
-  const tooLarge = (): Refusal => new Refusal(413, `the body must have at most ${most} bytes`);
+  const tooLarge = (): Refusal =>
+    new Refusal(413, `the body must have at most ${most} bytes`, {
+      advice: 'Send less, or serve with a larger --body.',
+    });
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;

@@ -119,7 +119,6 @@ export class RecurrentCaptionDecoder extends Module implements CaptionDecoder {
 
   #start(memory: tf.Tensor): AttentionDecoderState {
     const hidden = tf.tanh(atPath('bridge', () => this.bridge.call(tf.mean(memory, 1))));
-    const begun = this.decoder.initialState(memory, { cell: Array.from({ length: this.layers }, () => ({ hidden })) });
-    return { ...begun, feed: tf.clone(hidden) };
+    return this.decoder.initialState(memory, { cell: Array.from({ length: this.layers }, () => ({ hidden })) });
   }
 }

@@ -19,11 +19,6 @@ export interface CaptionerConfig {
   readonly side?: number | undefined;
   /** Width of each layer of the convolutional encoder. Default [32, 64, 128]. */
   readonly channels?: readonly number[] | undefined;
-  /**
-   * Layers of each width: the first halves the picture, the others are added to what they read (He et al. 2016, arXiv:1512.03385).
-   * Default 1.
-   */
-  readonly depth?: number | undefined;
   /** Side of a patch in pixels. Default 8. */
   readonly patchSize?: number | undefined;
   /** Layers of the transformer over patches. Default 2. */
@@ -53,7 +48,6 @@ export function completeConfig({
   encoder = 'convolution',
   side = 64,
   channels = [32, 64, 128],
-  depth = 1,
   patchSize = 8,
   encoderLayers = 2,
   featureSize = 0,
@@ -68,7 +62,7 @@ export function completeConfig({
   checkChoice(where, 'encoder', encoder, pictureEncoderNames);
   checkChoice(where, 'decoder', decoder, ['transformer', 'recurrent']);
   const positive = { integer: true, min: 1 } as const;
-  const counts = { vocabularySize, side, depth, patchSize, encoderLayers, positions, decoderLayers, numHeads };
+  const counts = { vocabularySize, side, patchSize, encoderLayers, positions, decoderLayers, numHeads };
   for (const [name, value] of Object.entries(counts)) checkNumber(where, name, value, positive);
   checkNumber(where, 'size / 2', size / 2, positive);
   checkNumber(where, 'dropout', dropout, { min: 0, below: 1 });
@@ -84,7 +78,7 @@ export function completeConfig({
   }
   if (decoder === 'transformer' || encoder === 'patches') divides('size must be divisible by numHeads', size, numHeads);
   return {
-    ...{ vocabularySize, encoder, side, channels, depth, patchSize, encoderLayers, featureSize, positions },
+    ...{ vocabularySize, encoder, side, channels, patchSize, encoderLayers, featureSize, positions },
     ...{ decoder, size, decoderLayers, numHeads, dropout },
   };
 }

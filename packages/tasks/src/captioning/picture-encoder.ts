@@ -14,25 +14,24 @@ import { LearnedPositions } from '@ostinato/embeddings';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CompleteCaptionerConfig } from './config.ts';
 
-/** A layer of convolution: y = relu(norm(x ∗ W)), 3×3; the norm is over the channels of each pixel. */
-class Convolution extends Module {
+/** A layer that halves a picture: y = relu(norm(x ∗ W)), 3×3 with stride 2; the norm is over the channels of each pixel. */
+class HalvingConvolution extends Module {
   /** float32 [3, 3, in, out] */
   readonly weight: tf.Variable;
   readonly norm: LayerNorm;
-  /** 2 halves the picture. */
-  readonly stride: 1 | 2;
 
-  constructor({ from, to, stride, rng }: { from: number; to: number; stride: 1 | 2; rng: Rng }) {
+  constructor({ from, to, rng }: { readonly from: number; readonly to: number; readonly rng: Rng }) {
     super();
-    this.weight = initialParameter('Convolution.weight', [3, 3, from, to], shape => fanInUniform(9 * from)(shape, rng));
+    this.weight = initialParameter('HalvingConvolution.weight', [3, 3, from, to], shape =>
+      fanInUniform(9 * from)(shape, rng),
+    );
     this.norm = new LayerNorm({ size: to });
-    this.stride = stride;
   }
 
-  /** float32 [batch, height, width, in] → [batch, height / stride, width / stride, out] */
+  /** float32 [batch, height, width, in] → [batch, height / 2, width / 2, out] */
   call(input: tf.Tensor): tf.Tensor {
     return tf.tidy(() => {
-      const response = tf.conv2d(input as tf.Tensor4D, this.weight as unknown as tf.Tensor4D, this.stride, 'same');
+      const response = tf.conv2d(input as tf.Tensor4D, this.weight as unknown as tf.Tensor4D, 2, 'same');
       return tf.relu(this.norm.call(response));
     });
   }
@@ -49,8 +48,7 @@ export class PictureEncoder extends Module {
   readonly config: CompleteCaptionerConfig;
   /** Places of the memory, as [rows, columns]; of features [1, positions]. */
   readonly grid: readonly [rows: number, columns: number];
-  /** One after the other; those of stride 1 are added to what they read. */
-  readonly layers: readonly Convolution[];
+  readonly layers: readonly HalvingConvolution[];
   readonly projection: Linear;
   readonly positions: LearnedPositions | null;
   readonly transformer: TransformerEncoder | null;
@@ -58,16 +56,13 @@ export class PictureEncoder extends Module {
   constructor(config: CompleteCaptionerConfig, rng: Rng) {
     super();
     this.config = config;
-    const { encoder, side, channels, depth, patchSize, featureSize, size, numHeads, encoderLayers, dropout } = config;
+    const { encoder, side, channels, patchSize, featureSize, size, numHeads, encoderLayers, dropout } = config;
     const cells = encoder === 'convolution' ? side / 2 ** channels.length : side / patchSize;
     this.grid = encoder === 'features' ? [1, config.positions] : [cells, cells];
-    const sizes = channels.flatMap((to, i) => [
-      { from: channels[i - 1] ?? 3, to, stride: 2 as const },
-      ...Array.from({ length: depth - 1 }, () => ({ from: to, to, stride: 1 as const })),
-    ]);
+    const widths = [3, ...channels];
     this.layers =
       encoder === 'convolution'
-        ? sizes.map((layer, i) => new Convolution({ ...layer, rng: rng.split('layers').split(i) }))
+        ? channels.map((to, i) => new HalvingConvolution({ from: widths[i]!, to, rng: rng.split('layers').split(i) }))
         : [];
     const read = { convolution: channels.at(-1)!, patches: 3 * patchSize ** 2, features: featureSize }[encoder];
     this.projection = new Linear({ inputSize: read, outputSize: size, rng: rng.split('projection') });
@@ -101,8 +96,7 @@ export class PictureEncoder extends Module {
       let x: tf.Tensor = tf.mul(tf.sub(pictures, 0.5), 4);
       if (encoder === 'convolution') {
         this.layers.forEach((layer, i) => {
-          const seen = atPath(`layers.${i}`, () => layer.call(x));
-          x = layer.stride === 1 ? tf.add(x, seen) : seen;
+          x = atPath(`layers.${i}`, () => layer.call(x));
         });
         x = tf.reshape(x, [batch, this.grid[0] * this.grid[1], -1]);
       } else x = patchesOf(x, patchSize);

@@ -23,10 +23,10 @@ export interface ForecasterOptions extends ForecasterConfig {
 /**
  * Tells the next H rows of a series from the last ones, as quantiles, all rows at once:
  *
- *     x = (d − μ) / σ,  d_t = T(y_t) − T(y_{t−m});   q = ordered(W dropout(encoder(x)) + b);   ŷ_{t+h} = T⁻¹(anchor + μ + σ (q + c))
+ *     x = (d − μ) / σ,  d_t = T(y_t) − T(y_{t−m});   q = ordered(W dropout(encoder(x)) + b);   ŷ_{t+h} = T⁻¹(anchor + k μ + σ (q + c))
  *
  * with T the transform, m the season, μ and σ those of the window or of the training part, anchor the last known value of the same
- * season, and c the correction that `calibrate` finds. The network sees and tells numbers of the size of 1, whatever the units; since T
+ * season, k seasons back, and c the correction that `calibrate` finds. The network sees and tells numbers of the size of 1, whatever the units; since T
  * rises, quantiles of x are quantiles of y. Quantiles never cross: see `orderedQuantiles`.
  *
  * Direct forecasts of several steps by quantiles: Wen et al. 2017, "A multi-horizon quantile recurrent forecaster", arXiv:1711.11053.

@@ -41,8 +41,8 @@ export interface RecurrentLanguageModelConfig {
 }
 
 /**
- * Everything that determines the shape of a GPT: plain JSON, saved in every checkpoint. The defaults are nanoGPT's configuration for a
- * CPU.
+ * Everything that determines the shape of a GPT: plain JSON, saved in every checkpoint. The defaults are the sizes of nanoGPT's
+ * configuration for a CPU; unlike there layer norms keep their biases, and GELU is its approximation by tanh, as in GPT-2.
  */
 export interface TransformerLanguageModelConfig {
   readonly architecture: 'gpt';

@@ -118,9 +118,7 @@ export class RecurrentTranslator extends Module implements Translator {
     const start = Array.from({ length: decoderLayers }, () =>
       cell === 'lstm' ? { hidden, cell: tf.zerosLike(hidden) } : { hidden },
     );
-    const begun = this.decoder.initialState(output, { lengths: sourceLengths, cell: start });
-    // Bahdanau's first question is the state that it starts from; Luong's first feed is zero.
-    return this.config.attention === 'bahdanau' ? { ...begun, feed: tf.clone(hidden) } : begun;
+    return this.decoder.initialState(output, { lengths: sourceLengths, cell: start });
   }
 
   #decode(inputs: TranslatorInputs, options: TranslatorCallOptions) {
