@@ -19,30 +19,23 @@ interface Setting {
   readonly training: LanguageModelTrainingOptions;
 }
 
-const schedule = { schedule: 'cosine', warmup: 100, weightDecay: 0.1, seed: 1 } as const;
+const schedule = { schedule: 'cosine', warmup: 100, seed: 1 } as const;
 const settings: Record<string, Setting> = {
   LSTM: {
     config: vocabularySize => ({
-      architecture: 'lstm',
-      embeddingSize: 256,
-      hiddenSize: 256,
-      dropout: 0.65,
-      tied: true,
-      vocabularySize,
+      ...{ architecture: 'lstm', embeddingSize: 200, hiddenSize: 200, dropout: 0.65, tied: true, vocabularySize },
     }),
-    training: { ...schedule, steps: 3600, batches: 'streams', batchSize: 20, windowLength: 35, learningRate: 3e-3 },
+    training: {
+      ...{ ...schedule, steps: 1800, batches: 'streams', batchSize: 20, windowLength: 35 },
+      ...{ learningRate: 2e-3, weightDecay: 1 },
+    },
   },
   GPT: {
     config: vocabularySize => ({
-      architecture: 'gpt',
-      contextLength: 64,
-      hiddenSize: 128,
-      numLayers: 3,
-      numHeads: 4,
-      dropout: 0.4,
+      ...{ architecture: 'gpt', contextLength: 64, hiddenSize: 128, numLayers: 3, numHeads: 4, dropout: 0.4 },
       vocabularySize,
     }),
-    training: { ...schedule, steps: 2400, batches: 'windows', batchSize: 16, learningRate: 1e-3 },
+    training: { ...schedule, steps: 2400, batches: 'windows', batchSize: 16, learningRate: 1e-3, weightDecay: 0.1 },
   },
 };
 

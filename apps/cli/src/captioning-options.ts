@@ -51,8 +51,11 @@ function widths(text: string): number[] {
   throw new InvalidArgumentError('There must be at most 8.');
 }
 
-/** What suits the emoji that come along, which all lie alike. */
-export const forEmoji: Partial<CaptioningTrainOptions> = { shift: 0, dropout: 0.1, steps: 3000, validateEvery: 300 };
+/** What suits the emoji that come along, which all lie alike: few large patches, never moved. */
+export const forEmoji: Partial<CaptioningTrainOptions> = {
+  ...{ encoder: 'patches', patch: 16, shift: 0, dropout: 0.1 },
+  ...{ steps: 3000, learningRate: 1e-3, validateEvery: 300 },
+};
 
 /** Adds the options of training a captioner. */
 export function withCaptioningOptions(command: Command): Command {

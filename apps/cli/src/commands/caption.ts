@@ -34,7 +34,7 @@ export function addCaption(root: Command): void {
     .requiredOption('--model <path>', 'a run folder or a model file (required)')
     .option('--file <path>', 'paths of pictures, one a line; - is standard input')
     .option('--beam <count>', 'hypotheses that stay in the race; 1 is greedy', integer({ min: 1, max: 100 }), 5)
-    .option('--length-penalty <alpha>', 'scores are divided by length to this power', decimal({ min: 0 }), 1)
+    .option('--length-penalty <alpha>', 'scores are divided by length to this power', decimal({ min: 0 }), 0.5)
     .option('--count <number>', 'captions of each picture, at most --beam', integer({ min: 1, max: 100 }), 1)
     .option('--attention', 'show where in the picture each word looked', false)
     .option('--svg <file>', 'draws that for the first picture')

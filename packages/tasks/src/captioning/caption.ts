@@ -10,7 +10,7 @@ export interface CaptionSearchOptions
   extends Pick<BeamSearchOptions<never>, 'earlyStopping' | 'noRepeatNgram' | 'minimumTokens' | 'signal'> {
   /** Hypotheses that stay in the race; 1 is greedy. Default 5. */
   readonly beamSize?: number | undefined;
-  /** Default `{ kind: 'average', alpha: 1 }`. */
+  /** Default `{ kind: 'average', alpha: 0.5 }`. */
   readonly lengthPenalty?: LengthPenalty | undefined;
   /** Most tokens of a caption. Default 40. */
   readonly maximumTokens?: number | undefined;
@@ -76,7 +76,7 @@ export async function caption({
   const { beginning, end } = checkTokenizer(where, tokenizer, model);
   checkValues(where, pictures, model);
   checkNumber(where, 'batchSize', batchSize, { integer: true, min: 1 });
-  const { beamSize = 5, lengthPenalty = { kind: 'average', alpha: 1 }, maximumTokens = 40, count } = options;
+  const { beamSize = 5, lengthPenalty = { kind: 'average', alpha: 0.5 }, maximumTokens = 40, count } = options;
   const { earlyStopping, noRepeatNgram, minimumTokens, signal } = options;
   const { paddingId, unknownId } = tokenizer;
   const captions: Caption[] = [];

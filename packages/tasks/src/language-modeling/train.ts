@@ -80,7 +80,7 @@ const where = 'trainLanguageModel';
 
 /**
  * Trains a language model, step by step, as its caller asks for events: see `fit` of `@ostinato/training`. Validation events
- * have the metric `validationLoss`, in nats per token.
+ * have the metric `validationLoss`, in nats per token; they do not choose weights: the model ends with the last.
  *
  * All randomness follows from `seed` and the number of the step.
  *
