@@ -51,7 +51,8 @@ export async function parseSeries(text: string | TextChunks, options: ParseSerie
     }) ?? [...numbers.keys()].filter(place => number.test(data[0]!.values[place]!));
   if (places.length === 0) {
     const got = `'${data[0]!.values.join("', '")}' in line ${data[0]!.line}`;
-    return fail('there must be a column of numbers', { got });
+    const advice = 'Where something else than commas separates the columns, name it as the delimiter.';
+    return fail('there must be a column of numbers', { got, ...(names.length === 1 ? { advice } : {}) });
   }
   const titles = places.map(place => names[place]!);
   if (new Set(titles).size < titles.length) {

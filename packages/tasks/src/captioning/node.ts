@@ -91,6 +91,10 @@ function pictureReader(options: Omit<DecodePictureOptions, 'name'>): (path: stri
   };
   return async path => {
     const [, file, ...box] = fragment.exec(path) ?? [];
+    if (file === undefined && path.includes('#xywh=')) {
+      const [expected, got] = ['#xywh=left,top,width,height in whole pixels', path.slice(path.indexOf('#xywh='))];
+      throw new ArgumentError({ where: 'readPicture', rule: `the part of '${path}' must be told`, expected, got });
+    }
     if (file === undefined) return whole(path);
     if (sheet?.path !== file) sheet = { path: file, picture: await whole(file, 1 << 14) };
     return part(path, sheet.picture, box.map(Number) as [number, number, number, number]);
