@@ -110,6 +110,16 @@ describe('in an empty project outside the workspace', () => {
     run(tool('tsc'), ['-p', project], project);
   });
 
+  it('has no error in declaration files of its own; those of TensorFlow.js have some', () => {
+    let said = '';
+    try {
+      run(tool('tsc'), ['-p', project, '--noEmit', '--skipLibCheck', 'false'], project);
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    expect(said.split('\n').filter(line => /^node_modules\/(@ostinato|@observablehq)/.test(line))).toEqual([]);
+  });
+
   it.each(examples)('runs the example $name', ({ name }) => {
     run('node', [join('out', `${name}.js`)], project);
   });
