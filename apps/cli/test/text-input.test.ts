@@ -65,7 +65,7 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
     ],
     ['a row without a text', train('sentiment', 'quoted.tsv'), /nothing in column 'text' of line 3 of .*quoted.tsv/],
     ['a row with more fields', train('sentiment', 'ragged.csv'), /ragged.csv must be a table.* line 2/],
-    ['a missing column', train('sentiment', 'columns.csv'), /column "label", expected stars \| review/],
+    ['a missing column', train('sentiment', 'columns.csv'), /column "label", got "stars", "review"/],
     ['no UTF-8', train('sentiment', 'latin1.txt'), /--data: the file must be UTF-8.*0xe9 at offset 2/],
     ['a single label', train('sentiment', 'one-label.txt'), /--data: there must be at least 2 labels, got a/],
     ['another label for every line', train('sentiment', 'prose.txt'), /--data: labels must occur several times/],
