@@ -1,4 +1,4 @@
-// The runner on a few spec files; the whole suite is `pnpm conformance`.
+// The whole suite on the faster WebAssembly build, and the runner on a few spec files; all builds, threads and places: `pnpm conformance`.
 import { describe, expect, it } from 'vitest';
 import { chromiumMissing } from '../browser/chromium.ts';
 import type { Fault } from './backends/faulty.ts';
@@ -35,6 +35,12 @@ describe('checkConformance', { timeout: 120_000 }, () => {
     expect(report).toMatchObject({ passed: 87, failed: 0, skipped: 0 });
     expect(lines[0]).toContain(name === 'simd' ? '(simd, 1 thread' : '(relaxed-simd, ');
     expect(lines[0]).toContain(name.endsWith('2-threads') ? '2 threads' : '1 thread');
+  });
+
+  it('passes the whole suite', async () => {
+    const { report, lines } = await check(relaxed, []);
+    expect(lines.filter(line => line.startsWith('FAILED'))).toEqual([]);
+    expect(report.passed).toBeGreaterThan(4000);
   });
 
   it('finds a kernel that computes something else, and names the specs with what they say', async () => {

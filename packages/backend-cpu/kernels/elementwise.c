@@ -160,7 +160,7 @@ enum Pieces { CLIP, SLOPES, STEPS };
 
 INLINE vec piece_lanes(int operation, vec x, vec low, vec high) {
   switch (operation) {
-    case CLIP: return choose(x > high, high, choose(x < low, low, x));
+    case CLIP: return minimum(maximum(x, low), high);
     case SLOPES: return choose(x < splat(0.0f), low * x, x);
     default: return choose(x == x, choose(x > splat(0.0f), splat(1.0f), low), x);
   }

@@ -21,8 +21,9 @@ INLINE const float *pixel_at(const struct Pooling *p, const float *image, int y,
 }
 INLINE usize image_size(const struct Pooling *p) { return (usize)p->in_height * p->in_width * p->channels; }
 
-// NaN is larger than nothing: it counts only where a sum is taken.
-INLINE vec larger_lanes(vec best, vec x) { return choose(x > best, x, best); }
+// NaN is larger than nothing: it counts only where a sum is taken. Not x > best ? x : best, of which Clang makes a relaxed maximum where
+// it may, and that leaves open what becomes of NaN.
+INLINE vec larger_lanes(vec best, vec x) { return maximum(best, choose(x == x, x, best)); }
 
 INLINE void pool(int mean, const float *input, float *output, const struct Pooling *p, const struct Team *team) {
   struct Range mine = share(team, p->batch * p->out_height, 1);

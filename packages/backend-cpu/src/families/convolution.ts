@@ -69,9 +69,12 @@ function fusedConvolution(call: KernelCall, inputs: Inputs, attributes: Attribut
 /** dy [N, H', W', K], filter [h, w, C, K] → dx of `inputShape`. */
 function inputGradient(call: KernelCall, inputs: Inputs, attributes: Attributes): TensorInfo {
   const { dy, filter } = inputs as Record<'dy' | 'filter', TensorInfo>;
-  if (!isOurs([dy, filter], attributes)) return runStock('Conv2DBackpropInput', call, inputs, attributes) as TensorInfo;
   const { inputShape } = attributes as { inputShape: number[] };
-  const { inShape, shape, threads } = convolutionOf(call, inputShape, filter.shape, attributes);
+  const stock = (): TensorInfo => runStock('Conv2DBackpropInput', call, inputs, attributes) as TensorInfo;
+  if (!isOurs([dy, filter], attributes)) return stock();
+  const { inShape, outShape, shape, threads } = convolutionOf(call, inputShape, filter.shape, attributes);
+  // A transposed convolution may be asked for fewer pixels than it has; the stock kernel reads the first ones.
+  if (!util.arraysEqual(dy.shape, outShape)) return stock();
   const dx = call.output(inShape);
   const work = call.scratch(call.kernels.conv2d_input_gradient_work(shape, threads));
   const operands = [call.input(dy), call.input(filter), call.input(dx)] as const;
