@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { kernelInfo } from '@ostinato/backend-cpu';
-import { parameters, Rng } from '@ostinato/core';
+import { Rng, summary } from '@ostinato/core';
 import {
   type CaptionedPicture,
   Captioner,
@@ -72,7 +73,9 @@ export const captioning: Benchmark = async (report, { quick }) => {
   if (existsSync(folder)) {
     figures['stamps'] = await measure(report, readStamps(folder), { settings: forStamps, quick });
   } else report(`no ${folder}; OSTINATO_DATA names the folder of the data`);
-  const emoji = await readPictureFolder(new URL('../apps/cli/data/emoji', import.meta.url).pathname, { side: 32 });
+  const emoji = await readPictureFolder(fileURLToPath(new URL('../apps/cli/data/emoji', import.meta.url)), {
+    side: 32,
+  });
   figures['emoji'] = await measure(report, emoji, { settings: forEmoji, quick });
   return figures;
 };
@@ -82,10 +85,10 @@ async function measure(
   all: readonly CaptionedPicture[],
   { settings, quick }: { readonly settings: Record<string, Setting>; readonly quick: boolean },
 ): Promise<Figures> {
-  const partOf = ({ captions }: CaptionedPicture): number => share(captions[0]!.toLowerCase());
-  const test = all.filter(picture => partOf(picture) < 0.2);
-  const validation = all.filter(picture => partOf(picture) >= 0.2 && partOf(picture) < 0.3);
-  const examples = all.filter(picture => partOf(picture) >= 0.3);
+  const shares = all.map(({ captions }) => share(captions[0]!.toLowerCase()));
+  const test = all.filter((_, i) => shares[i]! < 0.2);
+  const validation = all.filter((_, i) => shares[i]! >= 0.2 && shares[i]! < 0.3);
+  const examples = all.filter((_, i) => shares[i]! >= 0.3);
   const references = test.map(({ captions }) => captions);
   const known = [...examples, ...validation];
   const neighbours = scoreCaptions(
@@ -133,7 +136,7 @@ async function measure(
     const minutes = (performance.now() - start) / 60_000;
     const { cider, bleu, chrf, captions } = await evaluate({ model, tokenizer, examples: test });
     report(`${name}: CIDEr-D ${cider.toFixed(3)}, BLEU ${bleu.score.toFixed(2)}, ${minutes.toFixed(1)} min`);
-    const size = [...parameters(model).values()].reduce((sum, variable) => sum + variable.size, 0);
+    const size = summary(model).total;
     const samples = captions.slice(0, 8).map(({ text }, i) => `${text} (${references[i]![0]})`);
     figures[name] = {
       parameters: size,

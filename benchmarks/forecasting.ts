@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parameters, Rng } from '@ostinato/core';
+import { Rng, summary } from '@ostinato/core';
 import { type Series, seriesOf, splitSeries } from '@ostinato/data';
 import {
   evaluateForecaster,
@@ -112,7 +112,7 @@ async function measure(
     return { windows, ...features[0]! };
   };
   const [once, rolling] = [await of(), await of(parts.validation.from)];
-  const size = [...parameters(model).values()].reduce((sum, variable) => sum + variable.size, 0);
+  const size = summary(model).total;
   model.dispose();
   const { mae, smape, mase, relativeMae, seasonalNaive, pinball } = once;
   return {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelInfo } from '@ostinato/backend-cpu';
-import { parameters, Rng } from '@ostinato/core';
+import { Rng, summary } from '@ostinato/core';
 import { readLabelled } from '@ostinato/data/node';
 import {
   evaluate,
@@ -121,7 +121,7 @@ async function measure(
   const telling = Object.fromEntries(
     Object.entries(said).map(([label, words]) => [label, words.map(({ token }) => token)]),
   );
-  const size = [...parameters(model).values()].reduce((sum, variable) => sum + variable.size, 0);
+  const size = summary(model).total;
   model.dispose();
   const scores = Object.fromEntries(labels.map((label, i) => [label, perClass[i]!]));
   return { seed, accuracy, macroF1: macro.f1, nats, scores, confusion, telling, parameters: size, seconds, curve };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelInfo } from '@ostinato/backend-cpu';
-import { parameters, Rng } from '@ostinato/core';
+import { Rng, summary } from '@ostinato/core';
 import { evaluate, TransformerLanguageModel, trainLanguageModel } from '@ostinato/tasks/language-modeling';
 import { CharacterTokenizer } from '@ostinato/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
@@ -50,7 +50,7 @@ export const shakespeare: Benchmark = async (report, { quick }) => {
     const validationNats = Object.values(curve).at(-1)!;
     const sliding = (await evaluate(model, validation, { stride: 16 })).nats;
     losses.push(validationNats);
-    const size = [...parameters(model).values()].reduce((sum, variable) => sum + variable.size, 0);
+    const size = summary(model).total;
     figures[`seed${seed}`] = { parameters: size, seconds, validationNats, validationNatsSliding: sliding, curve };
     report(`seed ${seed}: ${sliding.toFixed(4)} nats with windows 16 apart`);
     model.dispose();

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelInfo } from '@ostinato/backend-cpu';
-import { parameters, Rng } from '@ostinato/core';
+import { Rng, summary } from '@ostinato/core';
 import { readPairs } from '@ostinato/data/node';
 import {
   createTranslator,
@@ -82,7 +82,7 @@ export const translation: Benchmark = async (report, { quick }) => {
   const model = createTranslator({ ...setting.model, vocabularySize, rng: new Rng(1) } as TranslatorConfig & {
     rng: Rng;
   });
-  const size = [...parameters(model).values()].reduce((sum, variable) => sum + variable.size, 0);
+  const size = summary(model).total;
   report(`${architecture}: ${(size / 1e6).toFixed(2)} million parameters, ${vocabularySize} tokens`);
 
   if (run) await mkdir(run, { recursive: true });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { parameters } from '@ostinato/core';
+import { summary } from '@ostinato/core';
 import type { LoadedLanguageModel } from '@ostinato/tasks/language-modeling';
 import { loadLanguageModel } from '@ostinato/tasks/language-modeling/node';
 import { bundled } from './bundled.ts';
@@ -26,7 +26,7 @@ export async function loadModel(output: Output, path: string): Promise<LoadedLan
   if (task !== 'other') throw badInput('--model', 'must be a language model', `'${path}', of train ${task}`);
   const loaded = await loadLanguageModel(path);
   const { config } = loaded.model;
-  const count = [...parameters(loaded.model).values()].reduce((sum, variable) => sum + variable.size, 0);
+  const count = summary(loaded.model).total;
   output.event({ event: 'model', path, config, parameters: count });
   output.line(
     `model   ${path}: ${config.architecture} ${config.hiddenSize}, ${count.toLocaleString('en-US')} parameters\n`,

@@ -87,10 +87,13 @@ export class TransformerDecoderLayer extends Module {
    * @returns float32 [batch, time, size]
    * @throws ShapeError when an input or a mask does not fit; ArgumentError when training with dropout lacks an rng
    */
-  call({ input, memory }: DecoderArguments, { memoryMask, ...options }: DecoderCallOptions = {}): tf.Tensor {
+  call(
+    { input, memory }: DecoderArguments,
+    { memoryMask, causal = true, ...options }: DecoderCallOptions = {},
+  ): tf.Tensor {
     return tf.tidy(() =>
       this.#run(input, options, {
-        self: (x, split) => this.attention.call(x, { ...options, causal: options.causal ?? true, ...split }),
+        self: (x, split) => this.attention.call(x, { ...options, causal, ...split }),
         memory: (x, split) => this.memoryAttention.call({ query: x, key: memory }, { ...memoryMask, ...split }),
       }),
     );
@@ -99,13 +102,13 @@ export class TransformerDecoderLayer extends Module {
   /** What `call` returns, and both attentions' weights. */
   withWeights(
     { input, memory }: DecoderArguments,
-    { memoryMask, ...options }: DecoderCallOptions = {},
+    { memoryMask, causal = true, ...options }: DecoderCallOptions = {},
   ): DecoderLayerResult {
     return tidy(() => {
       let [weights, memoryWeights]: (tf.Tensor | undefined)[] = [];
       const output = this.#run(input, options, {
         self: (x, split) => {
-          const result = this.attention.withWeights(x, { ...options, causal: options.causal ?? true, ...split });
+          const result = this.attention.withWeights(x, { ...options, causal, ...split });
           weights = result.weights;
           return result.output;
         },

@@ -25,6 +25,11 @@ export type Attributes = Record<string, unknown>;
 /** Elements up to which calling native code takes longer than the work: `smallKernels` give the same bits. */
 export const smallWork: number = 512;
 
+/** Whether an optional input is one that the op did not have: a tensor of shape `[0]`, or nothing at all. */
+export function isAbsent(tensor: TensorInfo | undefined): boolean {
+  return tensor === undefined || (tensor.shape.length === 1 && tensor.shape[0] === 0);
+}
+
 export class KernelCall {
   readonly backend: OstinatoCpuBackend;
   #outputs: TensorInfo[] | undefined = undefined;
@@ -61,7 +66,7 @@ export class KernelCall {
 
   /** Address of an optional input, 0 when it is absent: of shape `[0]`. */
   optional(tensor: TensorInfo | undefined): Address {
-    return tensor === undefined || (tensor.shape.length === 1 && tensor.shape[0] === 0) ? 0 : this.input(tensor);
+    return isAbsent(tensor) ? 0 : this.input(tensor!);
   }
 
   /** A new output of arbitrary values; `address` gives its place. */

@@ -47,6 +47,9 @@ const spinsBeforeSleep = 20_000;
 /** How long a worker waits awake for a job: longer than JavaScript takes between two kernels, also where it draws a token. */
 const spinsBetweenJobs = 60_000;
 
+/** Milliseconds after which a caller that sleeps looks whether the others are lost. */
+const longestWait = 1000;
+
 /** Starts of workers that never came, after which there will be no more. */
 const mostFailedStarts = 3;
 
@@ -260,14 +263,19 @@ export class Team {
   #awaitOthers(name: string, threads: number): void {
     const integers = this.#integers!;
     const sleeps = integers[place.maySleep] === 1;
-    const deadline = performance.now() + 1000 * this.patience;
+    let patience = 1000 * this.patience;
+    let before = performance.now();
     for (let spins = 0; ; spins++) {
       const done = Atomics.load(integers, place.done);
       if (done === threads - 1) break;
       if (spins < spinsBeforeSleep) continue;
-      if (performance.now() > deadline) Atomics.store(integers, place.broken, 1);
+      const now = performance.now();
+      // A process that is suspended, or a computer that sleeps, has lost no thread: that time does not count.
+      patience -= Math.min(now - before, longestWait);
+      before = now;
+      if (patience < 0) Atomics.store(integers, place.broken, 1);
       if (Atomics.load(integers, place.broken) === 1) break;
-      if (sleeps) Atomics.wait(integers, place.done, done, 1000);
+      if (sleeps) Atomics.wait(integers, place.done, done, longestWait);
     }
     if (Atomics.load(integers, place.broken) === 0) return;
     this.dispose();

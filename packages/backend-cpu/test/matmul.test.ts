@@ -1,4 +1,6 @@
 // Matrix products against the stock CPU backend: every transposition, odd sizes, broadcast batches, fused bias and activation.
+import { linear } from '@ostinato/core';
+import { expectNoLeak } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -102,5 +104,43 @@ describe('matMul', () => {
     expect(() => on('ostinato-cpu', () => [tf.matMul(tf.zeros([2, 3]), tf.zeros([4, 2]))])).toThrow(
       /inner shapes|inner dimensions/i,
     );
+  });
+});
+
+describe('OstinatoLinear', () => {
+  const cases = fc.record({
+    leading: fc.constantFrom<number[]>([], [1], [7], [3, 5], [2, 1, 4], [0], [2, 0]),
+    inputs: fc.integer({ min: 1, max: 40 }),
+    outputs: fc.integer({ min: 1, max: 40 }),
+    hasBias: fc.boolean(),
+  });
+
+  it('is the stock matMul over the last axis, with its gradients of the first and second order', () => {
+    fc.assert(
+      fc.property(cases, ({ leading, inputs, outputs, hasBias }) => {
+        const all = () => {
+          const given = [tensor(1, [...leading, inputs]), tensor(2, [inputs, outputs])];
+          if (hasBias) given.push(tensor(3, [outputs]));
+          const loss = (...[x, w, b]: tf.Tensor[]) => tf.sum(tf.square(linear(x!, w!, b)));
+          const slope = (x: tf.Tensor) => tf.sum(tf.square(tf.grad(y => loss(y, ...given.slice(1)))(x)));
+          return [linear(given[0]!, given[1]!, given[2]), ...tf.grads(loss)(given), tf.grad(slope)(given[0]!)];
+        };
+        expectClose(on('ostinato-cpu', all), on('cpu', all), { absolute: 2e-3, relative: 1e-4 });
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('computes the gradient of what is asked for alone, and leaks nothing', async () => {
+    const before = tf.getBackend();
+    tf.setBackend('ostinato-cpu');
+    const [x, w, b] = [tensor(1, [2, 3, 4]), tensor(2, [4, 5]), tensor(3, [5])];
+    const { kernelNames } = await tf.profile(() => tf.tidy(() => tf.grad(c => tf.sum(linear(x, w, c)))(b)));
+    expect(kernelNames).not.toContain('BatchMatMul');
+    expectNoLeak(() => linear(x, w, b));
+    expectNoLeak(() => linear(x, w));
+    expectNoLeak(() => tf.grads((...[a, c, d]) => tf.sum(linear(a!, c!, d)))([x, w, b]));
+    tf.dispose([x, w, b]);
+    tf.setBackend(before);
   });
 });

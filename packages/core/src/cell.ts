@@ -45,12 +45,8 @@ export function mapState<S extends State>(
 
 /** The tensors of a state, in the order of its fields. */
 export function stateTensors(state: State): tf.Tensor[] {
-  const found: tf.Tensor[] = [];
-  mapState(state, tensor => {
-    found.push(tensor);
-    return tensor;
-  });
-  return found;
+  if (state instanceof tf.Tensor) return [state];
+  return Object.values(state as Readonly<Record<string, State>>).flatMap(stateTensors);
 }
 
 /** Disposes every tensor of a state. */

@@ -3,6 +3,7 @@ import { checkLastAxis, checkNumber, checkShape } from './check.ts';
 import { ShapeError } from './errors.ts';
 import { fanInUniform, type Initializer } from './initializers.ts';
 import { Module } from './module.ts';
+import { type FusedOp, hasKernel, runFused } from './op.ts';
 import { Rng } from './rng.ts';
 
 /** Options of `Linear`. */
@@ -65,6 +66,23 @@ export class Linear extends Module {
   }
 }
 
+/** Kernel contract of `linear`. */
+const linearOp: FusedOp = {
+  kernelName: 'OstinatoLinear',
+  inputs: ['input', 'weight', 'bias'],
+  savedOutputs: [false],
+  gradient([dOutput], [input, weight, bias]) {
+    const [inputSize, outputSize] = weight!.shape as [number, number];
+    const dRows = tf.reshape(dOutput!, [-1, outputSize]); // [N, outputs]
+    const rows = tf.reshape(input!, [-1, inputSize]); // [N, inputs]
+    return {
+      input: () => tf.reshape(tf.matMul(dRows, weight as tf.Tensor2D, false, true), input!.shape),
+      weight: () => tf.matMul(rows, dRows, true),
+      bias: () => (bias!.size === 0 ? tf.zerosLike(bias!) : tf.sum(dRows, 0)),
+    };
+  },
+};
+
 /**
  * y = x W + b for float32 x [..., inputs], W [inputs, outputs] and b [outputs], as one matrix product.
  *
@@ -75,6 +93,7 @@ export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | nu
   const [inputSize, outputSize] = weight.shape as [number, number];
   if (bias) checkShape('Linear.call', 'bias', bias, { outputSize }, 'float32');
   checkLastAxis('Linear.call', 'input', input, 'inputSize', inputSize);
+  if (hasKernel(linearOp.kernelName)) return runFused(linearOp, { input, weight, bias: bias ?? undefined }, {})[0]!;
   const product = (rows: tf.Tensor): tf.Tensor =>
     bias ? tf.fused.matMul({ a: rows, b: weight, bias }) : tf.matMul(rows, weight); // [N, inputs] → [N, outputs]
   if (input.rank === 2) return product(input);

@@ -17,9 +17,14 @@ export interface FusedOp {
   readonly reserved?: number;
   /**
    * Gradients of the inputs, by name, from the gradients of the outputs that are not reserved, the saved inputs (all, in order)
-   * followed by the saved outputs, and the attributes. Inputs without a gradient (labels, lengths) have no entry.
+   * followed by the saved outputs, and the attributes. Inputs without a gradient (labels, lengths) have no entry; a function is called
+   * only where its gradient is wanted.
    */
-  gradient(dOutputs: tf.Tensor[], saved: tf.Tensor[], attributes: tf.NamedAttrMap): Record<string, tf.Tensor>;
+  gradient(
+    dOutputs: tf.Tensor[],
+    saved: tf.Tensor[],
+    attributes: tf.NamedAttrMap,
+  ): Record<string, tf.Tensor | (() => tf.Tensor)>;
 }
 
 /** True when the active backend has a kernel of this name. */
@@ -49,8 +54,10 @@ export function runFused(
 ): tf.Tensor[] {
   if (tf.getGradient(op.kernelName) === undefined) registerGradient(op);
   const present: Record<string, tf.Tensor> = {};
-  for (const name of op.inputs) present[name] = inputs[name] ?? tf.tensor1d([], 'float32');
+  const absent = op.inputs.some(name => inputs[name] === undefined) ? tf.tensor1d([], 'float32') : undefined;
+  for (const name of op.inputs) present[name] = inputs[name] ?? absent!;
   const outputs = runKernel(op.kernelName, present, attributes);
+  absent?.dispose(); // what the gradient needs of it has been cloned
   // This array is the tape's own list of outputs, and TensorFlow.js makes zeros as gradient of each one that nobody used. For the
   // reserve of a sequence that would be megabytes at every step, and a collection of garbage each time.
   if (op.reserved) outputs.length -= op.reserved;
@@ -65,7 +72,12 @@ function registerGradient(op: FusedOp): void {
     gradFunc: (dOutputs, saved, attributes) => {
       const list = Array.isArray(dOutputs) ? dOutputs : [dOutputs];
       const gradients = op.gradient(list, saved, attributes);
-      return Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, () => gradient]));
+      return Object.fromEntries(
+        Object.entries(gradients).map(([name, gradient]) => [
+          name,
+          typeof gradient === 'function' ? gradient : () => gradient,
+        ]),
+      );
     },
   });
 }

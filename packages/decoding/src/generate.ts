@@ -10,7 +10,7 @@ import {
 } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkSampling, chooseToken, type SamplingOptions } from './sample.ts';
-import { logSoftmax } from './softmax.ts';
+import { logSumExp } from './softmax.ts';
 import { TextStream } from './text-stream.ts';
 
 /** What one step of a model returns: fresh tensors, which `generate` disposes. */
@@ -266,7 +266,7 @@ function draw(row: Row, logits: Float32Array): GeneratedToken {
     row: row.index,
     index: count - 1,
     token,
-    logProbability: logSoftmax(logits)[token]!,
+    logProbability: logits[token]! - logSumExp('generate', logits),
     text: (piece?.text ?? '') + (rest?.text ?? ''),
     finished,
   };

@@ -1,7 +1,7 @@
 import { ArgumentError, checkNumber, type Rng } from '@ostinato/core';
 import { type FilterOptions, filterLogits } from './filters.ts';
 import { blockRepeatedNgrams, penalizeRepetition, suppressTokens } from './penalties.ts';
-import { checkLogits, softmax } from './softmax.ts';
+import { checkPossible, softmax } from './softmax.ts';
 
 /** How the next token is chosen. */
 export interface SamplingOptions extends FilterOptions {
@@ -76,7 +76,7 @@ export function checkSampling(where: string, options: SamplingOptions & { readon
 export function chooseToken(logits: Float32Array, options: ChooseOptions = {}): number {
   checkSampling('chooseToken', options);
   const { temperature = 1, repetitionPenalty = 1, noRepeatNgram, suppress = [], rng, previous = [] } = options;
-  checkLogits('chooseToken', logits);
+  checkPossible('chooseToken', logits);
   let allowed = logits;
   if (suppress.length > 0) allowed = suppressTokens(allowed, suppress);
   if (repetitionPenalty !== 1) allowed = penalizeRepetition(allowed, previous, repetitionPenalty);
@@ -88,7 +88,9 @@ export function chooseToken(logits: Float32Array, options: ChooseOptions = {}): 
       got: `suppress and noRepeatNgram forbid all ${logits.length}`,
     });
   }
-  const filtered = filterLogits(allowed, { ...options, temperature: temperature === 0 ? 1 : temperature });
-  const probabilities = softmax(filtered);
-  return temperature === 0 ? argMax(filtered) : sampleInverse(probabilities, rng!.next());
+  // Of the filters typicalP alone may leave the most likely token out.
+  const greedy = temperature === 0;
+  if (greedy && options.typicalP === undefined) return argMax(allowed);
+  const filtered = filterLogits(allowed, greedy ? { ...options, temperature: 1 } : options);
+  return greedy ? argMax(filtered) : sampleInverse(softmax(filtered), rng!.next());
 }

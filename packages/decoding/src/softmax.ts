@@ -18,15 +18,19 @@ export function checkLogits(where: string, logits: ArrayLike<number>): number {
   return largest;
 }
 
+/** `checkLogits` of logits of which one at least must be possible. @throws NonFiniteError also when all are −Infinity */
+export function checkPossible(where: string, logits: ArrayLike<number>): number {
+  const largest = checkLogits(where, logits);
+  if (largest > -Infinity) return largest;
+  throw new NonFiniteError({ where, rule: 'at least one token must be possible', got: `none of ${logits.length}` });
+}
+
 /** exp(xᵢ − max x) and their sum, safe from overflow. */
 function exponentials(
   where: string,
   logits: ArrayLike<number>,
 ): { values: Float64Array; sum: number; largest: number } {
-  const largest = checkLogits(where, logits);
-  if (largest === -Infinity) {
-    throw new NonFiniteError({ where, rule: 'at least one token must be possible', got: `none of ${logits.length}` });
-  }
+  const largest = checkPossible(where, logits);
   const values = new Float64Array(logits.length);
   let sum = 0;
   for (let i = 0; i < logits.length; i++) {
@@ -38,10 +42,7 @@ function exponentials(
 
 /** ln Σⱼ exp(xⱼ): what a logit lacks to be a log-probability. Keeps no array. Throws as `logSoftmax` does. */
 export function logSumExp(where: string, logits: ArrayLike<number>): number {
-  const largest = checkLogits(where, logits);
-  if (largest === -Infinity) {
-    throw new NonFiniteError({ where, rule: 'at least one token must be possible', got: `none of ${logits.length}` });
-  }
+  const largest = checkPossible(where, logits);
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
   return largest + Math.log(sum);

@@ -4,6 +4,7 @@ import { valuesInMainMemory } from './engine.ts';
 
 /** Checks the dtype of a tensor of any shape. */
 export function checkDtype(where: string, name: string, tensor: tf.Tensor, dtype: 'float32' | 'int32'): void {
+  if ((tensor as tf.Tensor | undefined | null)?.dtype === dtype) return;
   const { shape } = (tensor as tf.Tensor | undefined | null) ?? {};
   checkShape(where, name, tensor, Object.fromEntries(Array.from(shape ?? [], (size, i) => [`axis${i}`, size])), dtype);
 }

@@ -1,4 +1,4 @@
-import type { CallOptions, Cell, State } from '@ostinato/core';
+import type { CallOptions, Cell, State, StepResult } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedState, StateSizes } from './cell-options.ts';
 import { readLengths, resetRows, restart } from './resets.ts';
@@ -69,6 +69,15 @@ export function runSequence<S extends State>(
     }
     return { output: tf.concat(outputs, 1), state: state! };
   });
+}
+
+/** What `cell.step` computes outside training, through the cell's fused op where there is one. */
+export function stepOnce<S extends NamedState>(cell: SequenceCell<S>, input: tf.Tensor, state: S): StepResult<S> {
+  if (!cell.fuses({})) return cell.step(input, state);
+  const [batch, inputSize] = input.shape as [number, number];
+  const window = tf.reshape(input, [batch, 1, inputSize]);
+  const result = cell.sequence(window, { state, reverse: false });
+  return { output: tf.reshape(result.output, [batch, cell.outputSize]), state: result.state };
 }
 
 /** How many steps of every row fall into start … start + size − 1: int32 [batch]. */

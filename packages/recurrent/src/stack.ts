@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { bidirectional, checkMerge, type Merge } from './bidirectional.ts';
 import { type CellOptions, checkState, type NamedState } from './cell-options.ts';
 import { type Lengths, type Resets, readLengths, resetRows } from './resets.ts';
-import { runSequence, type SequenceCell } from './sequence-cell.ts';
+import { runSequence, type SequenceCell, stepOnce } from './sequence-cell.ts';
 import { tidy } from './tidy.ts';
 import { checkSequence, type SequenceResult } from './unroll.ts';
 
@@ -202,8 +202,17 @@ export abstract class RecurrentStack<S extends NamedState, C extends Module & Se
     checkShape(where, 'input', input, { batch: null, inputSize: this.inputSize }, 'float32');
     this.#checkState(where, state, input.shape[0]!);
     return tidy(() => {
-      const result = this.call(tf.expandDims(input, 1), { ...options, state }); // [B, 1, D]
-      return { output: tf.squeeze(result.output, [1]), state: result.state };
+      if (options.training) {
+        const result = this.call(tf.expandDims(input, 1), { ...options, state }); // [B, 1, D]
+        return { output: tf.squeeze(result.output, [1]), state: result.state };
+      }
+      let output = input;
+      const next = this.layers.map(({ forward }, index) => {
+        const result = atPath(`layers.${index}`, () => stepOnce(forward, output, state[index]!));
+        output = result.output;
+        return result.state;
+      });
+      return { output, state: next };
     });
   }
 

@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { loadCaptioner, saveCaptioner } from '@ostinato/tasks/captioning/node';
 import { loadForecaster, saveForecaster } from '@ostinato/tasks/forecasting/node';
 import { saveLanguageModel } from '@ostinato/tasks/language-modeling/node';
@@ -10,8 +9,8 @@ import { loadTranslator, saveTranslator } from '@ostinato/tasks/translation/node
 import type { Json } from '@ostinato/training';
 import { type Command, Option } from 'commander';
 import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts';
-import { badInput } from '../failure.ts';
 import { loadModel } from '../load-model.ts';
+import { checkNewFile, makeFolderOf } from '../new-file.ts';
 import { createOutput, type Output } from '../output.ts';
 import { findCheckpoint } from '../run-folder.ts';
 import { savedTask } from '../saved-task.ts';
@@ -38,9 +37,9 @@ export function addExport(root: Command): void {
 async function exportModel(output: Output, options: ExportOptions): Promise<void> {
   const { out, dtype } = options;
   const path = findCheckpoint('--model', options.model);
-  if (existsSync(out)) throw badInput('--out', 'the file is there already and is not overwritten', `'${out}'`);
-  mkdirSync(dirname(out), { recursive: true });
+  checkNewFile('--out', out);
   const task = await savedTask(path);
+  makeFolderOf(out);
   await startEngine(output, options);
   if (task === 'sentiment') {
     const loaded = await loadTextClassifier(path);

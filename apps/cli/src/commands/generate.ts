@@ -1,6 +1,3 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { Rng } from '@ostinato/core';
 import { generateText, type LoadedLanguageModel } from '@ostinato/tasks/language-modeling';
 import { validateTune } from '@ostinato/tasks/music';
@@ -9,6 +6,7 @@ import { type CommonOptions, startEngine, withCommonOptions } from '../common.ts
 import { badInput } from '../failure.ts';
 import { listenForInterrupt } from '../interrupt.ts';
 import { loadModel, modelFile } from '../load-model.ts';
+import { checkNewFile, makeFolderOf } from '../new-file.ts';
 import { OrderedText } from '../ordered-text.ts';
 import { createOutput, type Output } from '../output.ts';
 import { decimal, escapedText, integer } from '../parse.ts';
@@ -71,7 +69,7 @@ Examples:
 async function generate(output: Output, options: GenerateOptions): Promise<void> {
   const path = modelFile(options.model);
   const files = { abc: options.abc, midi: options.midi, html: options.html };
-  for (const [name, file] of Object.entries(files)) checkTarget(`--${name}`, file);
+  for (const [name, file] of Object.entries(files)) checkNewFile(`--${name}`, file);
   await startEngine(output, options);
   const loaded = await loadModel(output, path);
   const task = taskOf(loaded.details);
@@ -80,6 +78,7 @@ async function generate(output: Output, options: GenerateOptions): Promise<void>
 
   const prompt = options.prompt ?? promptOf(loaded.details);
   checkCharacters('--prompt', loaded.tokenizer, prompt);
+  for (const file of Object.values(files)) makeFolderOf(file);
   const texts = await write(output, loaded, prompt, options);
   if (task !== 'music') return output.event({ event: 'result', count: texts.length });
   const tunes = asTunes(texts);
@@ -128,18 +127,10 @@ async function write(
         const report = task === 'music' ? validateTune(whole) : {};
         output.event({ event: 'text', row: piece.row, text: whole, finished: piece.finished, ...report });
       }
-      await setImmediate(); // lets Ctrl-C through
     }
   } finally {
     interrupt.release();
   }
   output.line('\n');
   return text.texts;
-}
-
-/** A file to write, which must be none that is there; makes its folder. */
-function checkTarget(option: string, file: string | undefined): void {
-  if (file === undefined) return;
-  if (existsSync(file)) throw badInput(option, 'the file is there already and is not overwritten', `'${file}'`);
-  mkdirSync(dirname(file), { recursive: true });
 }

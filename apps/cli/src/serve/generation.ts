@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { Rng } from '@ostinato/core';
 import { generateText, type LoadedLanguageModel, type TextRowOverrides } from '@ostinato/tasks/language-modeling';
 import { badInput } from '../failure.ts';
@@ -55,7 +54,6 @@ export function generationService({ model, tokenizer, details }: LoadedLanguageM
         if (finished !== null) {
           job.finish({ text: texts[row], finished, seed: job.request.seed });
         }
-        await setImmediate(); // other requests come in, and go away
       }
     },
     dispose: () => model.dispose(),

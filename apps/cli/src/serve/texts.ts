@@ -1,5 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-import { ArgumentError } from '@ostinato/core';
+import { ArgumentError, yieldToEvents } from '@ostinato/core';
 import { seriesOf } from '@ostinato/data';
 import { forecast, type LoadedForecaster } from '@ostinato/tasks/forecasting';
 import { classify, type LoadedTextClassifier } from '@ostinato/tasks/sentiment';
@@ -128,7 +127,7 @@ export function forecastingService({ model, names }: LoadedForecaster): Service<
     kind: () => '',
     async run(jobs) {
       for (const { request, signal, finish, fail } of jobs) {
-        await setImmediate();
+        await yieldToEvents();
         if (signal.aborted) continue;
         try {
           const columns = names.map((name, i) => [name, request.rows.map(row => row[i]!)] as const);

@@ -1,10 +1,18 @@
 /**
- * Matrix products: `BatchMatMul` and `_FusedMatMul`. Every transposition is a pair of strides; a batch is a loop.
+ * Matrix products: `BatchMatMul`, `_FusedMatMul` and `OstinatoLinear`. Every transposition is a pair of strides; a batch is a loop.
  */
 
 import { broadcast_util, getKernel, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isFloat32 } from '../backend.ts';
-import { type Attributes, backendName, defineKernel, type Inputs, type KernelCall, runStock } from '../kernel-call.ts';
+import {
+  type Attributes,
+  backendName,
+  defineKernel,
+  type Inputs,
+  isAbsent,
+  type KernelCall,
+  runStock,
+} from '../kernel-call.ts';
 import { activations, broadcastPlan } from './elementwise.ts';
 
 interface Product {
@@ -81,6 +89,16 @@ function fusedProduct(call: KernelCall, inputs: Inputs, attributes: Attributes):
   return finishProduct(call, out, finish) ?? (runStock('_FusedMatMul', call, inputs, attributes) as TensorInfo);
 }
 
+/** input [..., D] · weight [D, N] (+ bias [N]) → [..., N]. */
+function linear(call: KernelCall, inputs: Inputs): TensorInfo {
+  const { input, weight, bias } = inputs as Record<'input' | 'weight' | 'bias', TensorInfo>;
+  const [inputSize, outputSize] = weight.shape as [number, number];
+  const rows = { ...input, shape: [util.sizeFromShape(input.shape) / inputSize, inputSize] };
+  const out = product(call, { a: rows, b: weight, transposeA: false, transposeB: false });
+  finishProduct(call, out, { bias: isAbsent(bias) ? undefined : bias });
+  return { ...out, shape: [...input.shape.slice(0, -1), outputSize] };
+}
+
 /** What follows a product or convolution in the same kernel. */
 export interface Finish {
   readonly bias?: TensorInfo | undefined;
@@ -135,4 +153,5 @@ export function defineMatrixProducts(): void {
     return product(call, { a, b, ...(attributes as unknown as { transposeA: boolean; transposeB: boolean }) });
   });
   defineKernel('_FusedMatMul', fusedProduct);
+  defineKernel('OstinatoLinear', linear);
 }

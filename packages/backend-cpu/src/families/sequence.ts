@@ -5,13 +5,11 @@
 
 import { ArgumentError } from '@ostinato/core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Attributes, defineKernel, type Inputs, type KernelCall } from '../kernel-call.ts';
+import { type Attributes, defineKernel, type Inputs, isAbsent, type KernelCall } from '../kernel-call.ts';
 
 type SharedInput = 'input' | 'inputWeight' | 'recurrentWeight' | 'bias' | 'initialHidden' | 'lengths';
 type LstmInput = SharedInput | 'initialCell' | 'projection';
 type GruInput = SharedInput | 'recurrentBias';
-
-const isAbsent = (tensor: TensorInfo): boolean => tensor.shape.length === 1 && tensor.shape[0] === 0;
 
 /** Sizes of a sequence and the address of its lengths, which are checked here: kernels trust them. */
 function sequenceOf(call: KernelCall, where: string, input: TensorInfo, lengths: TensorInfo) {

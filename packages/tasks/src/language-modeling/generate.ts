@@ -79,7 +79,7 @@ export async function* generateText({
       prompts: encoded,
       maximumTokens,
       stopStrings: stop,
-      rows: rows?.map(({ stop: own, ...row }) => ({ ...defined(row), ...(own ? { stopStrings: own } : {}) })),
+      rows: rows?.map(({ stop: own, ...row }) => ({ ...row, stopStrings: own })),
       decode: ids => tokenizer.decode(ids),
       initialState,
       step: (ids, state) => model.step(tf.tensor1d(ids, 'int32'), state),
@@ -91,9 +91,4 @@ export async function* generateText({
   } finally {
     disposeState(initialState);
   }
-}
-
-/** The options that have a value. */
-function defined<T extends object>(options: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
