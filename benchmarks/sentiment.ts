@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelInfo } from '@ostinato/backend-cpu';
 import { Rng, summary } from '@ostinato/core';
-import { readLabelled } from '@ostinato/data/node';
+import { readLabelled, readTextStream } from '@ostinato/data/node';
+import { readVectors } from '@ostinato/embeddings';
 import {
   evaluate,
   type LabelledText,
@@ -20,6 +21,8 @@ import type { Benchmark, Figures } from './report.ts';
 interface Setting {
   readonly model: Omit<TextClassifierConfig, 'vocabularySize' | 'labels'>;
   readonly training: Omit<TextClassifierTrainingOptions, 'seed'>;
+  /** Whether the words start from the vectors of SENTIMENT_VECTORS. */
+  readonly pretrained?: boolean;
 }
 
 const shared = { dropout: 0.5, embeddingDropout: 0.5, wordDropout: 0.3, pooling: ['max'] } as const;
@@ -33,6 +36,14 @@ const settings: Record<string, Setting> = {
     model: { encoder: 'lstm', embeddingSize: 300, hiddenSize: 150, numLayers: 2, ...shared },
     training: { ...schedule, weightDecay: 0.3, labelSmoothing: 0.1 },
   },
+  'bilstm, 2 layers, GloVe': {
+    model: {
+      ...{ encoder: 'lstm', embeddingSize: 100, hiddenSize: 150, numLayers: 2, ...shared },
+      ...{ wordDropout: 0.1, embeddingDropout: 0.4 },
+    },
+    training: { ...schedule, epochs: 8, weightDecay: 0.3, labelSmoothing: 0.1 },
+    pretrained: true,
+  },
   convolution: {
     model: { encoder: 'convolution', embeddingSize: 300, hiddenSize: 100, kernelSizes: [3, 4, 5], ...shared },
     training: { ...schedule, epochs: 8, weightDecay: 1, labelSmoothing: 0.1 },
@@ -44,10 +55,11 @@ const settings: Record<string, Setting> = {
 };
 
 /**
- * Positive or negative, on the Stanford Sentiment Treebank: trained from random vectors on the 6,920 sentences of the training part alone (no
- * labels of phrases, no pretrained vectors), measured on the 872 of the development part. The weights are those of the best
- * of two validations an epoch on that same part, so the figures lean to the high side by as much as such a choice does; words that occur
- * once are unknown. SENTIMENT_MODELS names architectures with `;` between; default: all.
+ * Positive or negative, on the Stanford Sentiment Treebank: trained on the 6,920 sentences of the training part alone (no labels of
+ * phrases), measured on the 872 of the development part. The weights are those of the best of two validations an epoch on that same
+ * part, so the figures lean to the high side by as much as such a choice does. All start from random vectors, and words that occur once
+ * are unknown, but `GloVe`: it starts from the vectors of SENTIMENT_VECTORS, a file as `pretrained-vectors.ts` makes it (Pennington et
+ * al. 2014, EMNLP), and knows every word. SENTIMENT_MODELS names architectures with `;` between; default: all.
  */
 export const sentiment: Benchmark = async (report, { quick }) => {
   const folder = join(process.env['OSTINATO_DATA'] ?? '../shared/data', 'sst');
@@ -68,12 +80,17 @@ export const sentiment: Benchmark = async (report, { quick }) => {
     trainingSentences: training.length,
     heldSentences: held.length,
   };
+  const vectors = process.env['SENTIMENT_VECTORS'];
   for (const name of chosen) {
     const setting = settings[name];
     if (!setting) throw new Error(`SENTIMENT_MODELS are of ${Object.keys(settings).join('; ')}, got '${name}'`);
+    if (setting.pretrained && vectors === undefined) {
+      report(`${name}: skipped, SENTIMENT_VECTORS names no file of vectors`);
+      continue;
+    }
     const runs: Awaited<ReturnType<typeof measure>>[] = [];
     for (const seed of quick ? [1] : [1, 2, 3]) {
-      const run = await measure(setting, { training, held, seed, quick });
+      const run = await measure(setting, { training, held, seed, quick, vectors });
       runs.push(run);
       report(`${name}, seed ${seed}: ${(100 * run.accuracy).toFixed(2)} %, ${run.seconds.toFixed(0)} s`);
       report(`  ${run.curve.join(' ')}`);
@@ -87,24 +104,31 @@ export const sentiment: Benchmark = async (report, { quick }) => {
 };
 
 async function measure(
-  { model: shape, training: options }: Setting,
+  { model: shape, training: options, pretrained = false }: Setting,
   {
     training,
     held,
     seed,
     quick,
+    vectors: file,
   }: {
     readonly training: readonly LabelledText[];
     readonly held: readonly LabelledText[];
     readonly seed: number;
     readonly quick: boolean;
+    readonly vectors: string | undefined;
   },
 ) {
   const texts = training.map(({ text }) => text);
-  const tokenizer = WordTokenizer.train(texts, { minimumFrequency: 2 });
+  const tokenizer = WordTokenizer.train(texts, { minimumFrequency: pretrained ? 1 : 2 });
   const labels = labelsOf(training);
-  const { vocabularySize } = tokenizer;
-  const model = new TextClassifier({ ...shape, vocabularySize, labels, rng: new Rng(seed).split('model') });
+  const { vocabulary, vocabularySize } = tokenizer;
+  const rng = new Rng(seed).split('model');
+  const found =
+    pretrained && file !== undefined
+      ? await readVectors(readTextStream(file), { vocabulary, rng: rng.split('vectors') })
+      : undefined;
+  const model = new TextClassifier({ ...shape, vocabularySize, labels, rng, vectors: found?.initializer });
   const begin = performance.now();
   const curve: string[] = [];
   const run = trainTextClassifier({
@@ -124,5 +148,17 @@ async function measure(
   const size = summary(model).total;
   model.dispose();
   const scores = Object.fromEntries(labels.map((label, i) => [label, perClass[i]!]));
-  return { seed, accuracy, macroF1: macro.f1, nats, scores, confusion, telling, parameters: size, seconds, curve };
+  return {
+    seed,
+    vectorsFound: found?.found ?? 0,
+    accuracy,
+    macroF1: macro.f1,
+    nats,
+    scores,
+    confusion,
+    telling,
+    parameters: size,
+    seconds,
+    curve,
+  };
 }
