@@ -59,7 +59,8 @@ const settings: Record<string, Setting> = {
  * phrases), measured on the 872 of the development part. The weights are those of the best of two validations an epoch on that same
  * part, so the figures lean to the high side by as much as such a choice does. All start from random vectors, and words that occur once
  * are unknown, but `GloVe`: it starts from the vectors of SENTIMENT_VECTORS, a file as `pretrained-vectors.ts` makes it (Pennington et
- * al. 2014, EMNLP), and knows every word. SENTIMENT_MODELS names architectures with `;` between; default: all.
+ * al. 2014, EMNLP); every word is known, and starts from zero where the file lacks it. SENTIMENT_MODELS names architectures with `;`
+ * between; default: all.
  */
 export const sentiment: Benchmark = async (report, { quick }) => {
   const folder = join(process.env['OSTINATO_DATA'] ?? '../shared/data', 'sst');
@@ -126,7 +127,7 @@ async function measure(
   const rng = new Rng(seed).split('model');
   const found =
     pretrained && file !== undefined
-      ? await readVectors(readTextStream(file), { vocabulary, rng: rng.split('vectors') })
+      ? await readVectors(readTextStream(file), { vocabulary })
       : undefined;
   const model = new TextClassifier({ ...shape, vocabularySize, labels, rng, vectors: found?.initializer });
   const begin = performance.now();

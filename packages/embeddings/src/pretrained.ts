@@ -1,4 +1,4 @@
-import { ArgumentError, checkNumber, type Initializer, normal, Rng, ShapeError } from '@ostinato/core';
+import { ArgumentError, checkNumber, type Initializer, Rng, ShapeError, zeros } from '@ostinato/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { vectorLines } from './vectors-lines.ts';
 
@@ -12,7 +12,10 @@ export interface ReadVectorsOptions {
   readonly ignoreCase?: boolean | undefined;
   /** Reads no more than so many vectors; files are mostly sorted by frequency. Default: all. */
   readonly maximumWords?: number | undefined;
-  /** Of tokens that are not in the file. Default: normal, with the standard deviation of the vectors that were found. */
+  /**
+   * Of tokens that are not in the file. Default zeros: among them is the unknown token, which a training that knows every word never
+   * meets, and a large random vector would say something about every new text.
+   */
   readonly initializer?: Initializer | undefined;
   /** Where these come from. Default `new Rng(0)`. */
   readonly rng?: Rng | undefined;
@@ -51,7 +54,7 @@ export async function readVectors(
     size: asked,
     ignoreCase = false,
     maximumWords,
-    initializer,
+    initializer = zeros,
     rng = new Rng(0),
     signal,
   }: ReadVectorsOptions,
@@ -88,8 +91,7 @@ export async function readVectors(
   }
   const missing = [...vocabulary.keys()].filter(id => state[id] === 0);
   const found = vocabulary.length - missing.length;
-  const draw = initializer ?? normal(found === 0 ? 1 : deviation(table, state, size));
-  const drawn = tf.tidy(() => draw([missing.length, size], rng.split('missing')).dataSync());
+  const drawn = tf.tidy(() => initializer([missing.length, size], rng.split('missing')).dataSync());
   for (const [row, id] of missing.entries()) table.set(drawn.subarray(row * size, (row + 1) * size), id * size);
   return {
     size,
@@ -118,18 +120,4 @@ function foldedIds(ids: ReadonlyMap<string, number>): Map<string, number[]> {
     if (lower !== token) folded.set(lower, [...(folded.get(lower) ?? []), id]);
   }
   return folded;
-}
-
-/** Standard deviation of all numbers of the vectors that were found. */
-function deviation(table: Float32Array, state: Uint8Array, size: number): number {
-  let [count, sum, squares] = [0, 0, 0];
-  for (const [id, how] of state.entries()) {
-    if (how === 0) continue;
-    count += size;
-    for (let i = id * size; i < (id + 1) * size; i++) {
-      sum += table[i]!;
-      squares += table[i]! ** 2;
-    }
-  }
-  return Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2));
 }

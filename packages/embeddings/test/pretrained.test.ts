@@ -1,4 +1,4 @@
-import { ArgumentError, FormatError, Rng, ShapeError } from '@ostinato/core';
+import { ArgumentError, FormatError, normal, Rng, ShapeError } from '@ostinato/core';
 import { Embedding, readVectors } from '@ostinato/embeddings';
 import { expectNoLeak } from '@ostinato/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -50,16 +50,18 @@ describe('readVectors', () => {
     expect([...both.table]).toEqual([2]);
   });
 
-  it('draws other vectors from a seed, as far from zero as those found', async () => {
-    const words = Array.from({ length: 200 }, (_, i) => `w${i}`);
-    const text = words.map((word, i) => `${word} ${i % 2 ? 3 : -3} ${i % 3 ? 3 : -3}`).join('\n');
-    const options = { vocabulary: [...words, ...words.map(word => `${word}'`)] };
-    const vectors = await readVectors([text], { ...options, rng: new Rng(4) });
-    expect((await readVectors([text], { ...options, rng: new Rng(4) })).table).toEqual(vectors.table);
-    expect((await readVectors([text], { ...options, rng: new Rng(5) })).table).not.toEqual(vectors.table);
-    const drawn = [...vectors.table.subarray(400)];
-    expect(Math.sqrt(drawn.reduce((sum, x) => sum + x * x, 0) / drawn.length)).toBeCloseTo(2.95, 0);
-    await expectNoLeak(() => readVectors([text], options).then(() => undefined));
+  it('gives words that the file lacks zeros, or what an initializer draws from a seed', async () => {
+    const options = { vocabulary: ['<unk>', 'cat', ...Array.from({ length: 200 }, (_, i) => `w${i}`)] };
+    const { table } = await readVectors([glove], options);
+    expect(row(table, 0)).toEqual([0, 0, 0]);
+    expect(table.filter(x => x !== 0)).toEqual(Float32Array.of(1, 2, 3));
+    const drawn = { ...options, initializer: normal(3) };
+    const vectors = await readVectors([glove], { ...drawn, rng: new Rng(4) });
+    expect((await readVectors([glove], { ...drawn, rng: new Rng(4) })).table).toEqual(vectors.table);
+    expect((await readVectors([glove], { ...drawn, rng: new Rng(5) })).table).not.toEqual(vectors.table);
+    const others = [...vectors.table.subarray(6)];
+    expect(Math.sqrt(others.reduce((sum, x) => sum + x * x, 0) / others.length)).toBeCloseTo(3, 0);
+    await expectNoLeak(() => readVectors([glove], drawn).then(() => undefined));
   });
 
   it('stops after maximumWords', async () => {
