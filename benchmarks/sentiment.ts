@@ -125,10 +125,7 @@ async function measure(
   const labels = labelsOf(training);
   const { vocabulary, vocabularySize } = tokenizer;
   const rng = new Rng(seed).split('model');
-  const found =
-    pretrained && file !== undefined
-      ? await readVectors(readTextStream(file), { vocabulary })
-      : undefined;
+  const found = pretrained && file !== undefined ? await readVectors(readTextStream(file), { vocabulary }) : undefined;
   const model = new TextClassifier({ ...shape, vocabularySize, labels, rng, vectors: found?.initializer });
   const begin = performance.now();
   const curve: string[] = [];
