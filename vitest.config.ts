@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 export const settings = {
   resolve: { conditions: ['@ostinato/source'] },
   ssr: { resolve: { conditions: ['@ostinato/source', 'node', 'import', 'default'] } },
-  test: { setupFiles: ['./tests/setup.ts'], pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 },
+  test: { setupFiles: ['./tests/setup.ts'], pool: 'forks', testTimeout: 180_000, hookTimeout: 180_000 },
 } satisfies ViteUserConfig;
 
 // Tests whose figures or subject are threads, or a machine of their own, run one file after the other; all others two at a time, each on

@@ -6,8 +6,10 @@ import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const require = createRequire(import.meta.url);
-const nodeOptions = ['--conditions=@ostinato/source', '--import', pathToFileURL(require.resolve('tsx')).href];
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const sources = ['--conditions=@ostinato/source', '--import', pathToFileURL(require.resolve('tsx')).href];
+// `pnpm test` has just built the packages (`--mode built`): they start in half the time.
+const program = process.env['MODE'] === 'built' ? [place('../dist/main.js')] : [...sources, place('../src/main.ts')];
 
 /** A fresh empty folder. */
 export function temporaryFolder(): string {
@@ -32,14 +34,14 @@ export interface Outcome {
 /** One line of `--json`. */
 export type JsonLine = { readonly event: string } & Readonly<Record<string, unknown>>;
 
-/** Starts the CLI from its sources; `input` is its standard input. */
+/** Starts the CLI; `input` is its standard input. */
 export function launch(
   args: readonly string[],
   cwd: string,
   input?: string | Uint8Array,
 ): { child: ChildProcess; done: Promise<Outcome> } {
   const stdin = input === undefined ? 'ignore' : 'pipe';
-  const child = spawn(process.execPath, [...nodeOptions, main, ...args], { cwd, stdio: [stdin, 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...program, ...args], { cwd, stdio: [stdin, 'pipe', 'pipe'] });
   child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
