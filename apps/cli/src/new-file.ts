@@ -9,7 +9,7 @@ export function checkNewFile(option: string, file: string | undefined): void {
   }
 }
 
-/** Makes the folder of a file to write, if one is named: once nothing else can be wrong with the input. */
+/** Makes the folder of a file to write, if one is named: just before it is written, when nothing else can be wrong with the input. */
 export function makeFolderOf(file: string | undefined): void {
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
 }

@@ -83,6 +83,22 @@ describe('bad input ends with code 2, one message, and nothing written', () => {
       /another file than the run was trained on/,
     ],
     ['an empty prompt', ['generate', '--model', 'run', '--prompt', ''], /a token to begin with/],
+    [
+      'a damaged model to export',
+      ['export', '--model', 'damaged', '--out', 'new/model.safetensors'],
+      /damaged.*checksum/,
+    ],
+    [
+      'no model to export',
+      ['export', '--model', 'no-checkpoint.safetensors', '--out', 'new/model.safetensors'],
+      /no-checkpoint/,
+    ],
+    [
+      'a damaged model to write tunes',
+      ['generate', '--model', 'damaged', '--abc', 'new/tunes.abc'],
+      /damaged.*checksum/,
+    ],
+    ['a bad prompt for tunes', ['generate', '--model', 'run', '--prompt', 'XΩ', '--abc', 'new/tunes.abc'], /--prompt/],
     ['a file that is there', ['generate', '--model', 'run', '--abc', 'tunes.abc'], /--abc.*not overwritten/],
   ])('%s', async (_, args, message) => {
     const before = filesIn(folder);

@@ -8,8 +8,19 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const require = createRequire(import.meta.url);
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const sources = ['--conditions=@ostinato/source', '--import', pathToFileURL(require.resolve('tsx')).href];
-// `pnpm test` has just built the packages (`--mode built`): they start in half the time.
-const program = process.env['MODE'] === 'built' ? [place('../dist/main.js')] : [...sources, place('../src/main.ts')];
+/** Both CLIs: how each is run, and how it says that it is called. */
+export const programs = {
+  source: { args: [...sources, place('../src/main.ts')], name: 'npx -y pnpm@\\S+ ostinato' },
+  built: { args: [place('../dist/main.js')], name: 'ostinato' },
+};
+
+/** The one that the tests run: vitest.config.ts says which. */
+export const program = programs[process.env['OSTINATO_CLI'] as keyof typeof programs];
+
+/** A command line that the CLI proposes, `args` being a regular expression. */
+export function proposal(args: string, { name } = program): RegExp {
+  return new RegExp(`^ *${name} ${args}$`, 'm');
+}
 
 /** A fresh empty folder. */
 export function temporaryFolder(): string {
@@ -39,9 +50,10 @@ export function launch(
   args: readonly string[],
   cwd: string,
   input?: string | Uint8Array,
+  { args: start } = program,
 ): { child: ChildProcess; done: Promise<Outcome> } {
   const stdin = input === undefined ? 'ignore' : 'pipe';
-  const child = spawn(process.execPath, [...program, ...args], { cwd, stdio: [stdin, 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...start, ...args], { cwd, stdio: [stdin, 'pipe', 'pipe'] });
   child.stdin?.end(input);
   let stdout = '';
   let stderr = '';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, interruptWhen, launch, temporaryFolder } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, program, programs, proposal, temporaryFolder } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,7 +40,7 @@ describe('start', () => {
     const last = events(await done).at(-1)!;
     const place = 'runs/start-3';
     expect(last).toMatchObject({ event: 'interrupted', folder: place });
-    expect(last['resume']).toMatch(/^npx -y pnpm@\S+ ostinato start --seconds 20 --resume runs\/start-3$/);
+    expect(last['resume']).toMatch(proposal('start --seconds 20 --resume runs/start-3'));
 
     const steps = String((last['step'] as number) + 1);
     const resume = ['start', '--seconds', '20', '--resume', place];
@@ -50,10 +50,12 @@ describe('start', () => {
     expect(existsSync(join(folder, place, 'tunes/tunes.html'))).toBe(true);
     const before = filesIn(folder);
 
-    const again = await cli(resume, folder);
-    expect(again.code).toBe(0);
-    expect(again.stdout).toContain(`has taken all its ${steps} steps`);
-    expect(again.stdout).toMatch(/train music --resume runs\/start-3 --steps \d+/);
+    for (const each of new Set([program, programs.source])) {
+      const again = await launch(resume, folder, undefined, each).done;
+      expect(again.code).toBe(0);
+      expect(again.stdout).toContain(`has taken all its ${steps} steps`);
+      expect(again.stdout).toMatch(proposal('train music --resume runs/start-3 --steps \\d+', each));
+    }
     expect(filesIn(folder)).toEqual(before);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint } from '@ostinato/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cli, events, filesIn, interruptWhen, launch, temporaryFolder, tiny } from './cli.ts';
+import { cli, events, filesIn, interruptWhen, launch, proposal, temporaryFolder, tiny } from './cli.ts';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -92,7 +92,7 @@ describe('train music', () => {
     const last = events(outcome).at(-1)!;
     expect(last).toMatchObject({
       event: 'interrupted',
-      resume: expect.stringMatching(/^npx -y pnpm@\S+ ostinato train music --resume stopped$/),
+      resume: expect.stringMatching(proposal('train music --resume stopped')),
     });
     expect(decodeCheckpoint(bytes('stopped')).step).toBe(last['step']);
     expect(filesIn(join(folder, 'stopped'))).toContain('loss.svg');

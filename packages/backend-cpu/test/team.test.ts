@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import type { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OstinatoCpuBackend } from '../src/index.ts';
 import { layerSteps } from './layer-step-case.ts';
 import { optimizerSteps } from './optimizer-cases.ts';
@@ -382,6 +382,27 @@ describe('threads', () => {
       process.off('worker', remember);
       tf.setBackend('ostinato-cpu');
       tf.removeBackend('lossy');
+    }
+  });
+
+  it('are not lost while the process is suspended', async () => {
+    const backend = new OstinatoCpuBackend({ threads: 3, maximumPages: 1024 });
+    tf.registerBackend('suspended', () => backend);
+    tf.copyRegisteredKernels('ostinato-cpu', 'suspended');
+    tf.setBackend('suspended');
+    let reads = 0;
+    let jobs = 0;
+    try {
+      await arrived(backend);
+      const before = product();
+      vi.spyOn(performance, 'now').mockImplementation(() => 3_600_000 * reads++); // an hour at every look
+      // A job reads the clock when it begins, and again when it has waited for the others for a while.
+      for (; reads === jobs && jobs < 10_000; jobs++) expect(product()).toEqual(before);
+      expect(reads).toBeGreaterThan(jobs);
+    } finally {
+      vi.restoreAllMocks();
+      tf.setBackend('ostinato-cpu');
+      tf.removeBackend('suspended');
     }
   });
 

@@ -54,7 +54,9 @@ function fits(shape: readonly number[], axes: Readonly<Record<string, Axis>>): b
  * @throws ShapeError naming `size` by `axis`
  */
 export function checkLastAxis(where: string, name: string, tensor: tf.Tensor, axis: string, size: number): void {
-  if (tensor.dtype === 'float32' && tensor.shape.length > 0 && tensor.shape.at(-1) === size) return;
+  const shape = (tensor as tf.Tensor | undefined)?.shape;
+  if (tensor?.dtype === 'float32' && shape?.at(-1) === size) return;
+  checkIsTensor(where, name, tensor, { ['...']: null, [axis]: size });
   const leading = tensor.shape.slice(0, -1).map((_, i) => [`axis${i}`, null] as const);
   checkShape(where, name, tensor, { ...Object.fromEntries(leading), [axis]: size }, 'float32');
 }

@@ -73,8 +73,9 @@ const linearOp: FusedOp = {
   savedOutputs: [false],
   gradient([dOutput], [input, weight, bias]) {
     const [inputSize, outputSize] = weight!.shape as [number, number];
-    const dRows = tf.reshape(dOutput!, [-1, outputSize]); // [N, outputs]
-    const rows = tf.reshape(input!, [-1, inputSize]); // [N, inputs]
+    const count = tf.util.sizeFromShape(input!.shape.slice(0, -1)); // N
+    const dRows = tf.reshape(dOutput!, [count, outputSize]); // [N, outputs]
+    const rows = tf.reshape(input!, [count, inputSize]); // [N, inputs]
     return {
       input: () => tf.reshape(tf.matMul(dRows, weight as tf.Tensor2D, false, true), input!.shape),
       weight: () => tf.matMul(rows, dRows, true),
@@ -97,8 +98,9 @@ export function linear(input: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | nu
   const product = (rows: tf.Tensor): tf.Tensor =>
     bias ? tf.fused.matMul({ a: rows, b: weight, bias }) : tf.matMul(rows, weight); // [N, inputs] → [N, outputs]
   if (input.rank === 2) return product(input);
+  const leading = input.shape.slice(0, -1);
   return tf.tidy(() =>
-    tf.reshape(product(tf.reshape(input, [-1, inputSize])), [...input.shape.slice(0, -1), outputSize]),
+    tf.reshape(product(tf.reshape(input, [tf.util.sizeFromShape(leading), inputSize])), [...leading, outputSize]),
   );
 }
 

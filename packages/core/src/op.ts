@@ -56,8 +56,12 @@ export function runFused(
   const present: Record<string, tf.Tensor> = {};
   const absent = op.inputs.some(name => inputs[name] === undefined) ? tf.tensor1d([], 'float32') : undefined;
   for (const name of op.inputs) present[name] = inputs[name] ?? absent!;
-  const outputs = runKernel(op.kernelName, present, attributes);
-  absent?.dispose(); // what the gradient needs of it has been cloned
+  let outputs: tf.Tensor[];
+  try {
+    outputs = runKernel(op.kernelName, present, attributes);
+  } finally {
+    absent?.dispose(); // what the gradient needs of it has been cloned
+  }
   // This array is the tape's own list of outputs, and TensorFlow.js makes zeros as gradient of each one that nobody used. For the
   // reserve of a sequence that would be megabytes at every step, and a collection of garbage each time.
   if (op.reserved) outputs.length -= op.reserved;

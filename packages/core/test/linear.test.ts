@@ -97,6 +97,10 @@ describe('Linear', () => {
     );
     expect(() => layer.call(tf.scalar(1))).toThrow('expected [3], got [].');
     expect(() => layer.call(tf.zeros([2, 3], 'int32'))).toThrow('input must have dtype float32, got int32.');
+    expect(() => layer.call([[1, 2, 3]] as never)).toThrow(
+      'Linear.call: input must be a tensor [..., inputSize], got an array. Make one of numbers with tf.tensor.',
+    );
+    expect(() => layer.call(undefined as never)).toThrow('input must be a tensor [..., inputSize], got undefined.');
   });
 });
 

@@ -82,6 +82,21 @@ describe('runFused', () => {
     expectNoLeak(() => run(x));
     expectNoLeak(() => tf.grad(input => tf.sum(run(input)[0]!))(x));
   });
+
+  it('leaks nothing when its kernel throws', () => {
+    const throwing = { ...scale, kernelName: 'TestThrowing' };
+    const kernelFunc = (): never => {
+      throw new RangeError('no memory');
+    };
+    tf.registerKernel({ kernelName: 'TestThrowing', backendName: 'cpu', kernelFunc });
+    try {
+      const x = tf.tensor1d([1, 2]);
+      expectNoLeak(() => expect(() => runFused(throwing, { x }, {})).toThrow('no memory'));
+    } finally {
+      tf.unregisterKernel('TestThrowing', 'cpu');
+      tf.unregisterGradient('TestThrowing');
+    }
+  });
 });
 
 it('hasKernel asks the active backend', () => {

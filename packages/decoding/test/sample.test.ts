@@ -40,6 +40,10 @@ describe('chooseToken', () => {
     expect(chooseToken(logits, { temperature: 0, suppress: [3] })).toBe(2);
     expect(chooseToken(logits, { temperature: 0, previous: [3], repetitionPenalty: 5 })).toBe(2);
     expect(chooseToken(logits, { temperature: 0, previous: [3, 3], noRepeatNgram: 1 })).toBe(2);
+    // The surprise of the first is furthest from the entropy: no filter but typicalP leaves the most likely token out.
+    const spread = Float32Array.from([0.4, 0.3, 0.3], Math.log);
+    expect(chooseToken(spread, { temperature: 0, typicalP: 0.5 })).toBe(1);
+    expect(chooseToken(spread, { temperature: 0, topK: 2, topP: 0.5, minP: 0.1 })).toBe(0);
     expect(argMax([1, 3, 3])).toBe(1);
   });
 

@@ -17,7 +17,7 @@ export interface ReadVectorsOptions {
    * meets, and a large random vector would say something about every new text.
    */
   readonly initializer?: Initializer | undefined;
-  /** Where these come from. Default `new Rng(0)`. */
+  /** Where an `initializer` that draws gets its numbers. Default `new Rng(0)`. */
   readonly rng?: Rng | undefined;
   /** Stops between lines: the rejection is the signal's reason. */
   readonly signal?: AbortSignal | undefined;

@@ -74,8 +74,11 @@ describe.each(Object.entries(kinds))('%s', (kind, create) => {
     layer.dispose();
   });
 
-  it('is itself a cell: unrolling its steps is calling it', () => {
-    const layer = create({ inputSize, hiddenSize, numLayers: 2 });
+  it.each([
+    ['by fused ops', false],
+    ['by its cells', true],
+  ])('is itself a cell: unrolling its steps %s is calling it', (_, layerNorm) => {
+    const layer = create({ inputSize, hiddenSize, numLayers: 2, layerNorm });
     tf.tidy(() =>
       expectSame(unroll(layer as unknown as RNN, input, { lengths, resets }), layer.call(input, { lengths, resets })),
     );

@@ -39,27 +39,23 @@ async function exportModel(output: Output, options: ExportOptions): Promise<void
   const path = findCheckpoint('--model', options.model);
   checkNewFile('--out', out);
   const task = await savedTask(path);
-  makeFolderOf(out);
   await startEngine(output, options);
-  if (task === 'sentiment') {
-    const loaded = await loadTextClassifier(path);
-    await saveTextClassifier(out, { ...loaded, details: withoutPath(loaded.details), dtype });
-  } else if (task === 'tagging') {
-    const loaded = await loadSequenceTagger(path);
-    await saveSequenceTagger(out, { ...loaded, details: withoutPath(loaded.details), dtype });
-  } else if (task === 'translation') {
-    const loaded = await loadTranslator(path);
-    await saveTranslator(out, { ...loaded, details: withoutPath(loaded.details), dtype });
-  } else if (task === 'captioning') {
-    const loaded = await loadCaptioner(path);
-    await saveCaptioner(out, { ...loaded, details: withoutPath(loaded.details), dtype });
-  } else if (task === 'forecasting') {
-    const loaded = await loadForecaster(path);
-    await saveForecaster(out, { ...loaded, details: withoutPath(loaded.details), dtype });
-  } else {
-    const { model, tokenizer, details } = await loadModel(output, path);
-    await saveLanguageModel(out, { model, tokenizer, details: withoutPath(details), dtype });
+
+  async function rewrite<Loaded extends { readonly details: Json }>(
+    load: (path: string) => Promise<Loaded>,
+    save: (path: string, loaded: Loaded & { readonly dtype: ExportOptions['dtype'] }) => Promise<void>,
+  ): Promise<void> {
+    const loaded = await load(path);
+    makeFolderOf(out);
+    await save(out, { ...loaded, details: withoutPath(loaded.details), dtype });
   }
+  if (task === 'sentiment') await rewrite(loadTextClassifier, saveTextClassifier);
+  else if (task === 'tagging') await rewrite(loadSequenceTagger, saveSequenceTagger);
+  else if (task === 'translation') await rewrite(loadTranslator, saveTranslator);
+  else if (task === 'captioning') await rewrite(loadCaptioner, saveCaptioner);
+  else if (task === 'forecasting') await rewrite(loadForecaster, saveForecaster);
+  else await rewrite(() => loadModel(output, path), saveLanguageModel);
+
   const { size } = await stat(out);
   output.event({ event: 'result', path: out, bytes: size, dtype });
   output.line(`wrote ${out}, ${(size / 2 ** 20).toFixed(2)} MiB`);

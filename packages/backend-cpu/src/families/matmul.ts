@@ -93,7 +93,7 @@ function fusedProduct(call: KernelCall, inputs: Inputs, attributes: Attributes):
 function linear(call: KernelCall, inputs: Inputs): TensorInfo {
   const { input, weight, bias } = inputs as Record<'input' | 'weight' | 'bias', TensorInfo>;
   const [inputSize, outputSize] = weight.shape as [number, number];
-  const rows = { ...input, shape: [util.sizeFromShape(input.shape) / inputSize, inputSize] };
+  const rows = { ...input, shape: [util.sizeFromShape(input.shape.slice(0, -1)), inputSize] };
   const out = product(call, { a: rows, b: weight, transposeA: false, transposeB: false });
   finishProduct(call, out, { bias: isAbsent(bias) ? undefined : bias });
   return { ...out, shape: [...input.shape.slice(0, -1), outputSize] };
