@@ -7,6 +7,6 @@ export default defineConfig({
     root: '.',
     testTimeout: 300_000,
     hookTimeout: 600_000,
-    fileParallelism: false,
+    maxWorkers: 2,
   },
 });

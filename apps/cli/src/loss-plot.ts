@@ -1,4 +1,3 @@
-import { lossCurve } from '@ostinato/insight';
 import { type LogEntry, type RunFolder, writeText } from './run-folder.ts';
 
 interface Point {
@@ -13,11 +12,11 @@ function points(entries: readonly LogEntry[], field: string): Point[] {
 }
 
 /** The loss curve of a log as an SVG document; undefined before the first measurement. */
-export function lossPlot(
+export async function lossPlot(
   entries: readonly LogEntry[],
   title: string,
   unit: string = 'nats per token',
-): string | undefined {
+): Promise<string | undefined> {
   const training = points(
     entries.filter(entry => entry.event === 'step'),
     'loss',
@@ -30,7 +29,10 @@ export function lossPlot(
     { name: 'training', points: training, smoothing: training.length > 40 ? 0.8 : 0 },
     { name: 'validation', points: validation },
   ].filter(each => each.points.length > 0);
-  return series.length === 0 ? undefined : lossCurve({ series, title, yLabel: `loss (${unit})` });
+  if (series.length === 0) return undefined;
+  // Here, for it takes as long to load as the rest of the program.
+  const { lossCurve } = await import('@ostinato/insight');
+  return lossCurve({ series, title, yLabel: `loss (${unit})` });
 }
 
 /** Writes `loss.svg` of a run. */
@@ -40,6 +42,6 @@ export async function writeLossPlot(
   title: string,
   unit?: string,
 ): Promise<void> {
-  const svg = lossPlot(entries, title, unit);
+  const svg = await lossPlot(entries, title, unit);
   if (svg !== undefined) await writeText(path, svg);
 }

@@ -1,46 +1,41 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command, CommanderError } from 'commander';
-import { addBench } from './commands/bench.ts';
-import { addCaption } from './commands/caption.ts';
-import { addClassify } from './commands/classify.ts';
-import { addEngines } from './commands/engines.ts';
-import { addEvaluate } from './commands/evaluate.ts';
-import { addExport } from './commands/export.ts';
-import { addForecast } from './commands/forecast.ts';
-import { addGenerate } from './commands/generate.ts';
-import { addScore } from './commands/score.ts';
-import { addServe } from './commands/serve.ts';
-import { addStart } from './commands/start.ts';
-import { addTag } from './commands/tag.ts';
-import { addTrain } from './commands/train.ts';
-import { addTranslate } from './commands/translate.ts';
 import { exitCodes, explain } from './failure.ts';
 import { endWithOutput } from './interrupt.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
 
-/** The whole command line, without running it. */
-function program(): Command {
+/** The commands, in the order of the help. Each is loaded when it is asked for: all together take twice as long. */
+const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>> = {
+  start: async () => (await import('./commands/start.ts')).addStart,
+  train: async () => (await import('./commands/train.ts')).addTrain,
+  generate: async () => (await import('./commands/generate.ts')).addGenerate,
+  classify: async () => (await import('./commands/classify.ts')).addClassify,
+  tag: async () => (await import('./commands/tag.ts')).addTag,
+  translate: async () => (await import('./commands/translate.ts')).addTranslate,
+  caption: async () => (await import('./commands/caption.ts')).addCaption,
+  forecast: async () => (await import('./commands/forecast.ts')).addForecast,
+  serve: async () => (await import('./commands/serve.ts')).addServe,
+  evaluate: async () => (await import('./commands/evaluate.ts')).addEvaluate,
+  score: async () => (await import('./commands/score.ts')).addScore,
+  export: async () => (await import('./commands/export.ts')).addExport,
+  engines: async () => (await import('./commands/engines.ts')).addEngines,
+  bench: async () => (await import('./commands/bench.ts')).addBench,
+};
+
+/** The command line with the command that is asked for, or with all, without running it. */
+async function program(asked: string | undefined): Promise<Command> {
   const root = new Command('ostinato')
     .description('Train recurrent networks on music and text, and let them write.')
     .version(version)
     .showHelpAfterError('(--help shows the options and examples)')
     .exitOverride();
-  addStart(root);
-  addTrain(root);
-  addGenerate(root);
-  addClassify(root);
-  addTag(root);
-  addTranslate(root);
-  addCaption(root);
-  addForecast(root);
-  addServe(root);
-  addEvaluate(root);
-  addScore(root);
-  addExport(root);
-  addEngines(root);
-  addBench(root);
+  const wanted = Object.entries(commands).filter(([name]) => name === asked);
+  for (const [, load] of wanted.length > 0 ? wanted : Object.entries(commands)) {
+    const add = await load();
+    add(root);
+  }
   return root;
 }
 
@@ -57,7 +52,7 @@ export async function run(args: readonly string[]): Promise<number> {
   endWithOutput();
   tf.enableProdMode(); // or the stock backend advertises another package; errors are thrown as before
   try {
-    await program().parseAsync(args, { from: 'user' });
+    await (await program(args[0])).parseAsync(args, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -41,7 +41,7 @@ describe.runIf(sanitizer)('with sanitizers (skipped without gcc and its libasan 
   beforeAll(() => {
     const variants = [variantsOf(hostTarget).at(-1)!];
     // Less optimised than a release: this compiles in half the time.
-    const extraFlags = ['-O2', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
+    const extraFlags = ['-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
     compileNative({ compiler: gcc!, target: hostTarget, folder, variants, extraFlags });
   }, 300_000);
 

@@ -105,7 +105,7 @@ async function writeNewTunes(output: Output, session: Session, result: RunResult
   const { written, left } = await writeTunes(tunes, files, {
     title: 'New tunes',
     introduction: `Written by a network after ${step} steps of training on ${learned.length} traditional tunes.`,
-    lossCurveSvg: lossPlot(log, 'Loss while training'),
+    lossCurveSvg: await lossPlot(log, 'Loss while training'),
     learned,
   });
   output.event({
